@@ -1,0 +1,30 @@
+"""Exact and sampled policy gradients, small enough to read: the companion package of the book."""
+
+from pgtlab.chain import chain
+from pgtlab.evaluation import action_values, advantages, expected_return, state_values
+from pgtlab.gradients import policy_gradient, policy_gradient_by_differences
+from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP
+from pgtlab.policies import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy
+from pgtlab.visitation import (
+    state_visitation,
+    state_visitation_distribution,
+    transition_probabilities,
+)
+
+__all__ = [
+    "FiniteMDP",
+    "FinitePolicy",
+    "LinearGaussianPolicy",
+    "LinearQuadraticMDP",
+    "SoftmaxPolicy",
+    "action_values",
+    "advantages",
+    "chain",
+    "expected_return",
+    "policy_gradient",
+    "policy_gradient_by_differences",
+    "state_values",
+    "state_visitation",
+    "state_visitation_distribution",
+    "transition_probabilities",
+]

@@ -1,0 +1,120 @@
+"""Owns the checks that the book, the exercises and the tests assert with."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+
+import numpy as np
+
+from pgtlab import _validate
+
+
+def agree(*, within=1e-10, cause=None, **sides):
+    """Print two or more sides of a claim and check that they are equal.
+
+    Parameters
+    ----------
+    within : float
+        Largest difference allowed between any two sides, in the units of the sides.
+    cause : str, optional
+        A likely cause, to be said if the check fails.
+    **sides : array_like
+        The sides by name, all of one shape; in the output ``_`` becomes a space.
+
+    Raises
+    ------
+    AssertionError
+        If two sides differ by more than `within`, in shape, or by a NaN in one of them only: with the
+        place, both values and the likely cause.
+    ValueError
+        If `within` is not above 0 or there are fewer than two sides.
+
+    Notes
+    -----
+    Printed are at most 6 significant digits, and what is smaller than `within` as 0, so that the output
+    does not depend on the processor.
+
+    Examples
+    --------
+    >>> agree(by_hand=[6.0, 4.0], by_solving=[6.0, 4.0 + 1e-13])
+    by hand     [6, 4]
+    by solving  [6, 4]
+    agree within 1e-10
+    """
+    values = _sides(sides, within)
+    first = next(iter(values))
+    for name in list(values)[1:]:
+        _compare(first, values[first], name, values[name], within, cause)
+    _show(values, within)
+    print(f"agree within {within:g}")
+
+
+@contextlib.contextmanager
+def caught():
+    """Run a check that must fail, and print how it failed.
+
+    Raises
+    ------
+    AssertionError
+        If the check passes: then it does not see the mistake it was written for.
+
+    Examples
+    --------
+    >>> with caught():
+    ...     agree(right=1.0, mistaken=2.0, cause="counted twice")
+    caught: right is 1 but mistaken is 2: they differ by 1, more than 1e-10. Likely cause: counted twice
+    """
+    try:
+        yield
+    except AssertionError as error:
+        print(f"caught: {error}")
+    else:
+        raise AssertionError(
+            "the check passed; expected it to fail. Likely cause: on this problem the mistake does not show"
+        )
+
+
+def _sides(sides, within):
+    if _validate.number("within", within) <= 0:
+        raise ValueError(f"within is {within:g}; expected a number above 0")
+    if len(sides) < 2:
+        raise ValueError(f"agree takes two sides or more, got {len(sides)}; write agree(left=..., right=...)")
+    return {name.replace("_", " "): np.asarray(value, dtype=np.float64) for name, value in sides.items()}
+
+
+def _compare(left_name, left, right_name, right, within, cause):
+    because = f". Likely cause: {cause}" if cause else ""
+    if left.shape != right.shape:
+        raise AssertionError(
+            f"{left_name} has shape {left.shape} but {right_name} has shape {right.shape}{because}"
+        )
+    # Equal infinities agree, and so does NaN with NaN.
+    same = (left == right) | (np.isnan(left) & np.isnan(right))
+    gap = np.abs(np.subtract(left, right, where=~same, out=np.zeros(left.shape)))
+    wrong = ~(gap <= within)
+    if wrong.any():
+        at = np.unravel_index(np.argmax(np.where(np.isnan(gap), np.inf, gap)), gap.shape)
+        place = _validate.subscript(at)
+        raise AssertionError(
+            f"{left_name}{place} is {left[at]:.6g} but {right_name}{place} is {right[at]:.6g}: "
+            f"they differ by {gap[at]:.3g}, more than {within:g}{because}"
+        )
+
+
+def _show(values, within):
+    width = max(map(len, values))
+    decimals = max(0, math.floor(-math.log10(within)))
+    for name, value in values.items():
+        # Adding 0 turns -0 into 0.
+        rounded = np.round(value, decimals) + 0.0
+        text = np.array2string(
+            rounded,
+            separator=", ",
+            threshold=30,
+            edgeitems=3,
+            max_line_width=100,
+            prefix=" " * (width + 2),
+            formatter={"float_kind": lambda x: f"{x:.6g}"},
+        )
+        print(f"{name:<{width}}  {text}")

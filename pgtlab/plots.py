@@ -1,0 +1,54 @@
+"""Owns the pictures that several pages share; each draws on an Axes that it is given."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pgtlab import _validate
+from pgtlab.gallery import cells
+
+
+def draw_grid(axes, layout, values, *, vmax, label="", digits=2):
+    """Draw a number for each state of a gridworld as a map.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    layout : sequence of str
+        The map, as for `gallery.gridworld`.
+    values : array_like, shape (S,)
+        At least 0; written into the cells and shown by colour from 0 to `vmax`.
+    vmax : float
+        Value of the darkest colour, above 0.
+    label : str
+        Of the colour bar; no bar if empty.
+    digits : int
+        Decimals of the numbers in the cells.
+
+    Raises
+    ------
+    ValueError
+        If `values` does not have one number for each state, or `vmax` is not above 0.
+    """
+    where = cells(layout)
+    values = _validate.array("values", values, "(S,)")
+    _validate.shape("values", values, (len(where),), "one number for each state of the layout")
+    if not vmax > 0:
+        raise ValueError(f"vmax is {vmax}; expected a number above 0")
+    height, width = len(layout), len(layout[0])
+    table = np.ma.masked_all((height, width))
+    for (i, j), value in zip(where, values, strict=True):
+        table[i, j] = value
+        shade = "white" if value > 0.6 * vmax else "black"
+        mark = layout[i][j] if layout[i][j] in "SG" else ""
+        axes.text(j + 0.5, i + 0.5, f"{value:.{digits}f}", ha="center", va="center", color=shade, size=9)
+        if mark:
+            axes.text(j + 0.06, i + 0.08, mark, ha="left", va="top", color=shade, size=8, weight="bold")
+    axes.set_facecolor("0.55")
+    mesh = axes.pcolormesh(table, cmap="YlGnBu", vmin=0, vmax=vmax, edgecolors="white", linewidth=0.5)
+    axes.set(aspect="equal", xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
+    if label:
+        bar = axes.figure.colorbar(mesh, ax=axes, fraction=0.046, pad=0.04)
+        bar.set_label(label)
+        # As cells rather than as a picture, so that the bar is vector graphics too.
+        bar.solids.set_rasterized(False)

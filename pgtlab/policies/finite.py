@@ -1,0 +1,313 @@
+"""Owns the policies over finitely many states and actions."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from pgtlab import _validate
+
+
+class FinitePolicy(ABC):
+    r"""Stochastic policy :math:`\pi(s, a; \theta)` over finitely many states and actions.
+
+    To bring a policy of your own, derive from this class, keep `parameters` (K,) as an attribute that
+    never changes, and write `probs`, `scores` and `with_parameters`. All else follows from them.
+
+    Examples
+    --------
+    A policy that tosses the same coin in each of three states:
+
+    >>> class Coin(FinitePolicy):
+    ...     def __init__(self, parameters):
+    ...         self.parameters = np.array(parameters)
+    ...     def probs(self):
+    ...         p = 1 / (1 + np.exp(-self.parameters[0]))
+    ...         return np.tile([p, 1 - p], (3, 1))
+    ...     def scores(self):
+    ...         p = self.probs()[0, 0]
+    ...         return np.tile([[1 - p], [-p]], (3, 1, 1))
+    ...     def with_parameters(self, parameters):
+    ...         return Coin(parameters)
+    >>> coin = Coin([0.0])
+    >>> coin.score(2, 1)
+    array([-0.5])
+    >>> coin.score_sum(np.ones((3, 2)))
+    array([0.])
+    """
+
+    parameters: np.ndarray
+
+    @abstractmethod
+    def probs(self):
+        r"""Probabilities :math:`\pi(s, a; \theta)`, shape (S, A)."""
+
+    @abstractmethod
+    def scores(self):
+        r"""Scores :math:`\partial \log \pi(s, a; \theta) / \partial \theta`, shape (S, A, K)."""
+
+    @abstractmethod
+    def with_parameters(self, parameters):
+        """Return the same policy at other parameters."""
+
+    def score(self, state, action):
+        r"""Score of one action, :math:`\partial \log \pi(s, a; \theta) / \partial \theta`.
+
+        Parameters
+        ----------
+        state, action : int or ndarray of int, shapes that broadcast to (N,)
+
+        Returns
+        -------
+        ndarray, shape (..., N, K)
+        """
+        state, action = self._indices(state, action)
+        return self.scores()[..., state, action, :]
+
+    def log_prob(self, state, action):
+        r"""Logarithm of a probability, :math:`\log \pi(s, a; \theta)`.
+
+        Parameters
+        ----------
+        state, action : int or ndarray of int, shapes that broadcast to (N,)
+
+        Returns
+        -------
+        ndarray, shape (..., N)
+        """
+        state, action = self._indices(state, action)
+        return np.log(self.probs()[..., state, action])
+
+    def sample(self, state, *, rng):
+        r"""Draw an action :math:`a \sim \pi(s, \cdot; \theta)` for each state.
+
+        Parameters
+        ----------
+        state : int or ndarray of int, shape (N,)
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        ndarray of int, shape (..., N)
+        """
+        _validate.generator(rng)
+        state = _validate.indices("state", state, self.probs().shape[-2])
+        # The action is the number of steps of the distribution function that lie below a uniform.
+        below = self.probs()[..., state, :].cumsum(-1)[..., :-1]
+        return (rng.random(below.shape[:-1])[..., None] >= below).sum(-1)
+
+    def score_sum(self, weights):
+        r"""Weighted sum of the scores, :math:`\sum_{s,a} w(s, a) \, \partial \log \pi(s, a; \theta)`.
+
+        Parameters
+        ----------
+        weights : ndarray, shape (..., S, A)
+
+        Returns
+        -------
+        ndarray, shape (..., K)
+        """
+        return np.einsum("...sa,...sak->...k", weights, self.scores())
+
+    def _indices(self, state, action):
+        S, A = self.probs().shape[-2:]
+        return _validate.indices("state", state, S), _validate.indices("action", action, A)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SoftmaxPolicy(FinitePolicy):
+    r"""Softmax of linear preferences, :math:`\pi(s, a; \theta) \propto \exp(\phi(s, a) \cdot \theta)`.
+
+    The score is the feature minus its mean under the policy,
+    :math:`\phi(s, a) - \sum_{a'} \pi(s, a'; \theta) \phi(s, a')`.
+    Two states with the same features are aliased: the policy cannot tell them apart.
+
+    Parameters
+    ----------
+    features : array_like, shape (S, A, K)
+        :math:`\phi(s, a)`.
+    parameters : array_like, shape (K,) or (..., K)
+        :math:`\theta`. Leading axes make a batch of policies; every result then has them too.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit or an entry is not finite.
+    TypeError
+        If an argument is not made of numbers.
+
+    References
+    ----------
+    R. S. Sutton and A. G. Barto, *Reinforcement Learning*, 2nd edition, section 13.1.
+
+    Examples
+    --------
+    >>> SoftmaxPolicy.tabular([[0.0, np.log(3.0)]]).probs()
+    array([[0.25, 0.75]])
+    >>> policy = SoftmaxPolicy([[[1.0], [0.0]]], [0.0])
+    >>> policy.scores()
+    array([[[ 0.5],
+            [-0.5]]])
+    >>> policy.with_parameters([[0.0], [np.log(4.0)]]).probs()
+    array([[[0.5, 0.5]],
+    <BLANKLINE>
+           [[0.8, 0.2]]])
+    """
+
+    features: np.ndarray
+    parameters: np.ndarray
+    _one_hot: bool = field(default=False, init=False)
+
+    def __post_init__(self):
+        features = _validate.array("features", self.features, "(S, A, K)")
+        parameters = _validate.array("parameters", self.parameters, "(..., K)")
+        _fits(parameters, features.shape)
+        object.__setattr__(self, "features", features)
+        object.__setattr__(self, "parameters", parameters)
+
+    @classmethod
+    def tabular(cls, logits):
+        r"""Softmax policy with a parameter of its own for each state and action.
+
+        Parameters
+        ----------
+        logits : array_like, shape (S, A) or (..., S, A)
+            Preferences; ``parameters[s*A + a]`` is ``logits[s, a]``.
+
+        Returns
+        -------
+        SoftmaxPolicy
+            Its `features` (S, A, S*A) are the rows of an identity matrix, seen through a view that takes
+            S*A numbers of memory.
+        """
+        logits = _validate.array("logits", logits, "(..., S, A)")
+        S, A = logits.shape[-2:]
+        parameters = logits.reshape(*logits.shape[:-2], S * A)
+        return cls._unchecked(_one_hot_features(S, A), _validate.read_only(parameters), True)
+
+    @classmethod
+    def _unchecked(cls, features, parameters, one_hot):
+        self = object.__new__(cls)
+        for name, value in (("features", features), ("parameters", parameters), ("_one_hot", one_hot)):
+            object.__setattr__(self, name, value)
+        return self
+
+    def with_parameters(self, parameters):
+        """Return the policy with the same features at other parameters.
+
+        Parameters
+        ----------
+        parameters : array_like, shape (K,) or (..., K)
+
+        Returns
+        -------
+        SoftmaxPolicy
+        """
+        parameters = _validate.array("parameters", parameters, "(..., K)")
+        _fits(parameters, self.features.shape)
+        return self._unchecked(self.features, parameters, self._one_hot)
+
+    def logits(self):
+        r"""Preferences :math:`\phi(s, a) \cdot \theta`, shape (..., S, A)."""
+        S, A, K = self.features.shape
+        theta = self.parameters
+        flat = theta if self._one_hot else theta @ self.features.reshape(S * A, K).T
+        return flat.reshape(*theta.shape[:-1], S, A)
+
+    def probs(self):
+        r"""Probabilities :math:`\pi(s, a; \theta)`, shape (..., S, A), read-only."""
+        return self._probs
+
+    @cached_property
+    def _probs(self):
+        logits = self.logits()
+        # The largest preference of each state is taken off, so that no exponential overflows.
+        weight = np.exp(logits - logits.max(-1, keepdims=True))
+        return _validate.read_only(weight / weight.sum(-1, keepdims=True))
+
+    def log_prob(self, state, action):
+        r"""Logarithm of a probability, :math:`\log \pi(s, a; \theta)`; finite even if that underflows.
+
+        Parameters
+        ----------
+        state, action : int or ndarray of int, shapes that broadcast to (N,)
+
+        Returns
+        -------
+        ndarray, shape (..., N)
+        """
+        state, action = self._indices(state, action)
+        logits = self.logits()
+        top = logits.max(-1, keepdims=True)
+        total = top[..., 0] + np.log(np.exp(logits - top).sum(-1))
+        return logits[..., state, action] - total[..., state]
+
+    def scores(self):
+        r"""Scores :math:`\phi(s, a) - \sum_{a'} \pi(s, a') \phi(s, a')`, shape (..., S, A, K)."""
+        return self.features - (self.probs()[..., None, :] @ self.features)
+
+    def score(self, state, action):
+        r"""Score of one action, :math:`\phi(s, a) - \sum_{a'} \pi(s, a') \phi(s, a')`.
+
+        Parameters
+        ----------
+        state, action : int or ndarray of int, shapes that broadcast to (N,)
+
+        Returns
+        -------
+        ndarray, shape (..., N, K)
+        """
+        state, action = np.broadcast_arrays(*self._indices(state, action))
+        mean = (self.probs()[..., state, None, :] @ self.features[state])[..., 0, :]
+        return self.features[state, action] - mean
+
+    def score_sum(self, weights):
+        r"""Weighted sum of the scores, :math:`\sum_{s,a} w(s, a) \, \partial \log \pi(s, a; \theta)`.
+
+        Parameters
+        ----------
+        weights : ndarray, shape (..., S, A)
+
+        Returns
+        -------
+        ndarray, shape (..., K)
+        """
+        # sum_a w(a) (phi(a) - sum_b pi(b) phi(b)) = sum_a (w(a) - pi(a) sum_b w(b)) phi(a)
+        centred = weights - self.probs() * weights.sum(-1, keepdims=True)
+        S, A, K = self.features.shape
+        flat = centred.reshape(*centred.shape[:-2], S * A)
+        return flat if self._one_hot else flat @ self.features.reshape(S * A, K)
+
+    def __reduce__(self):
+        # The one-hot view would be written out in full, (S*A)^2 numbers.
+        if self._one_hot:
+            return SoftmaxPolicy.tabular, (self.logits(),)
+        return SoftmaxPolicy, (self.features, self.parameters)
+
+    def __repr__(self):
+        S, A, K = self.features.shape
+        batch = f", batch={self.parameters.shape[:-1]}" if self.parameters.ndim > 1 else ""
+        return f"SoftmaxPolicy(n_states={S}, n_actions={A}, n_parameters={K}{batch})"
+
+
+def _fits(parameters, features_shape):
+    if parameters.shape[-1] != features_shape[-1]:
+        raise ValueError(
+            f"parameters has shape {parameters.shape}; expected (..., {features_shape[-1]}) "
+            f"to go with features of shape {features_shape}"
+        )
+
+
+def _one_hot_features(S, A):
+    """Return the identity matrix of size S*A as a read-only (S, A, S*A) view of 2*S*A - 1 numbers."""
+    K = S * A
+    line = np.zeros(2 * K - 1)
+    line[K - 1] = 1.0
+    # Row i of the identity starts i places before the 1: entry (i, k) is line[K - 1 - i + k].
+    step = line.itemsize
+    return np.lib.stride_tricks.as_strided(
+        line[K - 1 :], shape=(S, A, K), strides=(-A * step, -step, step), writeable=False
+    )

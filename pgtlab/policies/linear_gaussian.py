@@ -1,0 +1,163 @@
+"""Owns the Gaussian policy with linear mean, for the linear-quadratic problem."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pgtlab import _validate
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LinearGaussianPolicy:
+    r"""Gaussian action around a linear feedback, :math:`u \sim N(k x, \sigma^2)`.
+
+    The parameters are :math:`\theta = (k, \log \sigma)`, in that order. With
+    :math:`z = (u - k x) / \sigma` the score is :math:`(z x / \sigma, \; z^2 - 1)`.
+
+    Parameters
+    ----------
+    gain : float or array_like, shape (...)
+        Feedback gain k.
+    log_std : float or array_like, shape (...)
+        Logarithm of the standard deviation :math:`\sigma` of the action.
+
+    Raises
+    ------
+    ValueError
+        If an entry is not finite or the shapes do not broadcast.
+    TypeError
+        If an argument is not made of numbers.
+
+    Examples
+    --------
+    >>> policy = LinearGaussianPolicy(gain=-0.5, log_std=0.0)
+    >>> policy
+    LinearGaussianPolicy(gain=-0.5, log_std=0)
+    >>> policy.score(2.0, 0.0)
+    array([2., 0.])
+    """
+
+    gain: np.ndarray
+    log_std: np.ndarray
+
+    def __post_init__(self):
+        gain = _validate.array("gain", self.gain, "(...,)")
+        log_std = _validate.array("log_std", self.log_std, "(...,)")
+        try:
+            gain, log_std = np.broadcast_arrays(gain, log_std)
+        except ValueError:
+            raise ValueError(
+                f"gain has shape {gain.shape} and log_std {log_std.shape}; expected shapes that broadcast"
+            ) from None
+        object.__setattr__(self, "gain", gain)
+        object.__setattr__(self, "log_std", log_std)
+
+    @property
+    def parameters(self):
+        r"""Parameters :math:`\theta = (k, \log \sigma)`, shape (..., 2)."""
+        return _validate.read_only(np.stack([self.gain, self.log_std], axis=-1))
+
+    def with_parameters(self, parameters):
+        """Return the policy at other parameters.
+
+        Parameters
+        ----------
+        parameters : array_like, shape (2,) or (..., 2)
+            Gain and logarithm of the standard deviation.
+
+        Returns
+        -------
+        LinearGaussianPolicy
+        """
+        parameters = _validate.array("parameters", parameters, "(..., K)")
+        if parameters.shape[-1] != 2:
+            raise ValueError(f"parameters has shape {parameters.shape}; expected (..., 2), gain and log_std")
+        return LinearGaussianPolicy(parameters[..., 0], parameters[..., 1])
+
+    @property
+    def std(self):
+        r"""Standard deviation :math:`\sigma` of the action, shape (...)."""
+        return np.exp(self.log_std)
+
+    def density(self, state, action):
+        r"""Density :math:`\pi(x, u; \theta)` of an action.
+
+        Parameters
+        ----------
+        state, action : float or ndarray, shapes that broadcast to (N,)
+
+        Returns
+        -------
+        ndarray, shape (..., N)
+        """
+        return np.exp(self.log_prob(state, action))
+
+    def log_prob(self, state, action):
+        r"""Logarithm of the density, :math:`\log \pi(x, u; \theta)`.
+
+        Parameters
+        ----------
+        state, action : float or ndarray, shapes that broadcast to (N,)
+
+        Returns
+        -------
+        ndarray, shape (..., N)
+        """
+        z, _, _, log_std = self._standardised(state, action)
+        return -0.5 * z**2 - log_std - 0.5 * np.log(2 * np.pi)
+
+    def score(self, state, action):
+        r"""Score :math:`\partial \log \pi(x, u; \theta) / \partial \theta`.
+
+        Parameters
+        ----------
+        state, action : float or ndarray, shapes that broadcast to (N,)
+
+        Returns
+        -------
+        ndarray, shape (..., N, 2)
+        """
+        z, state, std, _ = self._standardised(state, action)
+        return np.stack(np.broadcast_arrays(z * state / std, z**2 - 1), axis=-1)
+
+    def sample(self, state, *, rng):
+        r"""Draw an action :math:`u \sim N(k x, \sigma^2)` for each state.
+
+        Parameters
+        ----------
+        state : float or ndarray, shape (N,)
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        ndarray, shape (..., N)
+        """
+        _validate.generator(rng)
+        state = np.asarray(state, dtype=np.float64)
+        gain, std = spread(self.gain, state.ndim), spread(self.std, state.ndim)
+        mean = gain * state
+        return mean + std * rng.standard_normal(mean.shape)
+
+    def _standardised(self, state, action):
+        state, action = np.broadcast_arrays(
+            np.asarray(state, dtype=np.float64), np.asarray(action, dtype=np.float64)
+        )
+        gain, log_std = spread(self.gain, state.ndim), spread(self.log_std, state.ndim)
+        std = np.exp(log_std)
+        return (action - gain * state) / std, state, std, log_std
+
+    def __reduce__(self):
+        # Through the constructor: a bare copy of the arrays would not be write-protected.
+        return LinearGaussianPolicy, (self.gain, self.log_std)
+
+    def __repr__(self):
+        if self.gain.ndim:
+            return f"LinearGaussianPolicy(batch={self.gain.shape})"
+        return f"LinearGaussianPolicy(gain={self.gain:g}, log_std={self.log_std:g})"
+
+
+def spread(batch, n_axes):
+    """Return `batch` (...) with `n_axes` new last axes, to meet arrays of points (N,) as (..., N)."""
+    return np.reshape(batch, np.shape(batch) + (1,) * n_axes)
