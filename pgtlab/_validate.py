@@ -78,7 +78,9 @@ def array(name, value, axes):
 def finite(name, values):
     """Raise ValueError at the first entry of `values` that is NaN or infinite."""
     # The sum is finite if every entry is, save for overflow: one pass and no array of booleans.
-    if not math.isfinite(values.sum()):
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = values.sum()
+    if not math.isfinite(total):
         at = first(~np.isfinite(values))
         if at is not None:
             raise ValueError(f"{name}{subscript(at)} is {values[at]}; expected a finite number")

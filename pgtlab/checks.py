@@ -32,8 +32,8 @@ def agree(*, within=1e-10, cause=None, **sides):
 
     Notes
     -----
-    Printed are at most 6 significant digits, and what is smaller than `within` as 0, so that the output
-    does not depend on the processor.
+    Printed are at most 6 significant digits, and no decimals far below `within`, so that the output does not
+    depend on the processor.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def agree(*, within=1e-10, cause=None, **sides):
     for name in list(values)[1:]:
         _compare(first, values[first], name, values[name], within, cause)
     _show(values, within)
-    print(f"agree within {within:g}")
+    print(f"agree within {within:.3g}")
 
 
 @contextlib.contextmanager
@@ -104,7 +104,7 @@ def _compare(left_name, left, right_name, right, within, cause):
 
 def _show(values, within):
     width = max(map(len, values))
-    decimals = max(0, math.floor(-math.log10(within)))
+    decimals = max(0, math.ceil(-math.log10(within)) + 1)
     for name, value in values.items():
         # Adding 0 turns -0 into 0.
         rounded = np.round(value, decimals) + 0.0

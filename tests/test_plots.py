@@ -1,0 +1,53 @@
+"""The shared pictures: what is drawn is what was given."""
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from numpy.testing import assert_allclose
+
+from pgtlab import plots
+
+LAYOUT = ("S#", ".G")
+
+
+def draw(values, **settings):
+    axes = Figure().subplots()
+    plots.draw_grid(axes, LAYOUT, values, **{"vmax": 4.0, **settings})
+    return axes
+
+
+def test_each_cell_shows_its_number_and_the_wall_shows_none():
+    axes = draw([1.0, 2.0, 4.0])
+    numbers = {(text.get_position()): text.get_text() for text in axes.texts if text.get_text() not in "SG"}
+    assert numbers == {(0.5, 0.5): "1.00", (0.5, 1.5): "2.00", (1.5, 1.5): "4.00"}
+    mesh = axes.collections[0].get_array()
+    assert_allclose(mesh.filled(np.nan), [[1.0, np.nan], [2.0, 4.0]])
+
+
+def test_start_and_goal_are_marked():
+    marks = [text.get_text() for text in draw([1.0, 2.0, 4.0]).texts]
+    assert marks.count("S") == marks.count("G") == 1
+
+
+def test_numbers_stay_readable_on_dark_cells():
+    axes = draw([1.0, 2.0, 4.0], digits=0)
+    shade = {text.get_text(): to_rgb(text.get_color()) for text in axes.texts}
+    assert shade["1"] == (0.0, 0.0, 0.0)
+    assert shade["4"] == (1.0, 1.0, 1.0)
+
+
+def test_a_label_makes_a_colour_bar():
+    assert len(draw([1.0, 2.0, 4.0]).figure.axes) == 1
+    assert len(draw([1.0, 2.0, 4.0], label="visits").figure.axes) == 2
+
+
+def test_the_number_of_values_must_fit_the_map():
+    with pytest.raises(ValueError, match=r"values has shape \(2,\); expected \(3,\) one number for each state"):
+        draw([1.0, 2.0])
+
+
+@pytest.mark.parametrize("vmax", [0.0, -1.0, np.nan])
+def test_the_darkest_value_must_be_above_zero(vmax):
+    with pytest.raises(ValueError, match="vmax is .*; expected a number above 0"):
+        draw([1.0, 2.0, 4.0], vmax=vmax)
