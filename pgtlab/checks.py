@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
+import textwrap
 
 import numpy as np
 
 from pgtlab import _validate
+
+#: Characters in a printed line; a page of the book shows as many without scrolling.
+_LINE = 76
 
 
 def agree(*, within=1e-10, cause=None, **sides):
@@ -63,12 +67,13 @@ def caught():
     --------
     >>> with caught():
     ...     agree(right=1.0, mistaken=2.0, cause="counted twice")
-    caught: right is 1 but mistaken is 2: they differ by 1, more than 1e-10. Likely cause: counted twice
+    caught: right is 1 but mistaken is 2: they differ by 1, more than 1e-10.
+    Likely cause: counted twice
     """
     try:
         yield
     except AssertionError as error:
-        print(f"caught: {error}")
+        print(textwrap.fill(f"caught: {error}", _LINE))
     else:
         raise AssertionError(
             "the check passed; expected it to fail. Likely cause: on this problem the mistake does not show"
@@ -113,7 +118,7 @@ def _show(values, within):
             separator=", ",
             threshold=30,
             edgeitems=3,
-            max_line_width=100,
+            max_line_width=_LINE,
             prefix=" " * (width + 2),
             formatter={"float_kind": lambda x: f"{x:.6g}"},
         )

@@ -11,6 +11,9 @@ from pgtlab.policies import LinearGaussianPolicy, SoftmaxPolicy
 #: The room of `gridworld`: walls are #, the goal is G, the start is S, free cells are dots.
 ROOM = ("S....", ".##..", ".#...", "...#.", ".#..G")
 
+#: Up to this many states `gridworld` makes dense transitions.
+_MOST_DENSE_STATES = 1000
+
 #: The moves of `gridworld` in the order of its actions, as (rows down, columns right).
 MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
 
@@ -172,6 +175,7 @@ def gridworld(layout=ROOM, *, slip=0.1, discount=0.95, step_reward=0.0, goal_rew
     -------
     mdp : FiniteMDP
         States are the cells that are not walls, row by row (see `cells`). A goal has rows of total 0.
+        Above 1,000 states the transitions are sparse, which takes SciPy.
     policy : SoftmaxPolicy
         Tabular and uniform.
 
@@ -188,29 +192,43 @@ def gridworld(layout=ROOM, *, slip=0.1, discount=0.95, step_reward=0.0, goal_rew
     >>> mdp.transition[0, :, 0], mdp.reward[0]
     (array([1., 0., 1., 1.]), array([0., 1., 0., 0.]))
     """
-    where = cells(layout)
+    where = np.array(cells(layout))
     slip = _validate.at_least_zero("slip", slip)
     if slip > 1:
         raise ValueError(f"slip is {slip:g}; expected a probability in [0, 1]")
-    index = {cell: s for s, cell in enumerate(where)}
-    kind = [layout[i][j] for i, j in where]
     S = len(where)
-    transition, reward = np.zeros((S, 4, S)), np.zeros((S, 4))
-    for s, (i, j) in enumerate(where):
-        if kind[s] == "G":
-            continue
-        for a in range(4):
-            for turn, probability in ((0, 1 - slip), (1, slip / 2), (-1, slip / 2)):
-                down, across = MOVES[(a + turn) % 4]
-                target = index.get((i + down, j + across), s)
-                if kind[target] == "G":
-                    reward[s, a] += probability * goal_reward
-                else:
-                    reward[s, a] += probability * step_reward
-                    transition[s, a, target] += probability
-    start = np.array([float(each == "S") for each in kind])
-    mdp = FiniteMDP(transition, reward, start / start.sum(), discount)
+    # The map with a rim of walls, and on it the number of each state.
+    chart = np.pad(np.array([list(row) for row in layout]), 1, constant_values="#")
+    numbers = np.where(chart == "#", -1, np.cumsum(chart != "#").reshape(chart.shape) - 1)
+    kind = chart[where[:, 0] + 1, where[:, 1] + 1]
+    states = np.flatnonzero(kind != "G")
+    rows, targets, probs = [], [], []
+    for a in range(4):
+        for turn, probability in ((0, 1 - slip), (1, slip / 2), (-1, slip / 2)):
+            cell = where[states] + MOVES[(a + turn) % 4] + 1
+            target = numbers[cell[:, 0], cell[:, 1]]
+            rows.append(states * 4 + a)
+            targets.append(np.where(target < 0, states, target))
+            probs.append(np.full(len(states), probability))
+    rows, targets, probs = (np.concatenate(parts) for parts in (rows, targets, probs))
+    pay = np.where(kind[targets] == "G", goal_reward, step_reward)
+    reward = np.bincount(rows, probs * pay, minlength=S * 4).reshape(S, 4)
+    onward = kind[targets] != "G"
+    transition = _transition(S, rows[onward], targets[onward], probs[onward])
+    start = (kind == "S") / (kind == "S").sum()
+    mdp = FiniteMDP(transition, reward, start, discount)
     return mdp, SoftmaxPolicy.tabular(np.zeros((S, 4)))
+
+
+def _transition(S, rows, targets, probs):
+    """Return transitions (S, 4, S), or sparse (S*4, S) for many states; entries at one place add up."""
+    if S > _MOST_DENSE_STATES:
+        from scipy.sparse import csr_array
+
+        return csr_array((probs, (rows, targets)), shape=(S * 4, S))
+    transition = np.zeros((S * 4, S))
+    np.add.at(transition, (rows, targets), probs)
+    return transition.reshape(S, 4, S)
 
 
 def cells(layout=ROOM):

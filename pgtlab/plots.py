@@ -50,5 +50,5 @@ def draw_grid(axes, layout, values, *, vmax, label="", digits=2):
     if label:
         bar = axes.figure.colorbar(mesh, ax=axes, fraction=0.046, pad=0.04)
         bar.set_label(label)
-        # As cells rather than as a picture, so that the bar is vector graphics too.
-        bar.solids.set_rasterized(False)
+        # Vector graphics as the map is, and no gaps between the shades.
+        bar.solids.set(rasterized=False, edgecolor="face")

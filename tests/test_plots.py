@@ -43,7 +43,9 @@ def test_a_label_makes_a_colour_bar():
 
 
 def test_the_number_of_values_must_fit_the_map():
-    with pytest.raises(ValueError, match=r"values has shape \(2,\); expected \(3,\) one number for each state"):
+    with pytest.raises(
+        ValueError, match=r"values has shape \(2,\); expected \(3,\) one number for each state"
+    ):
         draw([1.0, 2.0])
 
 

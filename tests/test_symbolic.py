@@ -1,4 +1,4 @@
-"""The derivations with letters: every line is proved, a wrong line is seen, and the numbers agree with pgtlab."""
+"""The derivations with letters: every line is proved, a wrong one is seen, the numbers agree with pgtlab."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,11 @@ def test_no_line_of_the_proof_is_empty(formula):
     """A line with a symbol added to its left side must not be provable any more."""
     extra = sp.Symbol("extra")
     for line in PROOFS[formula].lines():
-        left = line.left + extra * sp.ones(*line.left.shape) if hasattr(line.left, "shape") else line.left + extra
+        left = (
+            line.left + extra * sp.ones(*line.left.shape)
+            if hasattr(line.left, "shape")
+            else line.left + extra
+        )
         assert not symbolic.equal(left, line.right)
 
 

@@ -32,6 +32,15 @@ class LinearGaussianChain:
     References
     ----------
     Point 6 of "what the slides leave out".
+
+    Examples
+    --------
+    With a = b = 1 the gain -1/2 halves the state in each step. The action's variance is 1, the system's 0.25.
+
+    >>> from pgtlab.gallery import linear_quadratic
+    >>> process = LinearGaussianChain(*linear_quadratic(gain=-0.5, log_std=0.0))
+    >>> print(process.drift, process.noise_variance)
+    0.5 1.25
     """
 
     mdp: LinearQuadraticMDP

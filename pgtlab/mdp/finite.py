@@ -159,7 +159,7 @@ class FiniteMDP:
     @property
     def is_sparse(self):
         """Whether `transition` is a SciPy sparse array of shape (S*A, S)."""
-        return _is_sparse(self.transition)
+        return not isinstance(self.transition, np.ndarray)
 
     def next_values(self, values):
         r"""Mean of a function of the next state, :math:`\sum_{s'} P^a_{s,s'} v(s')`.
