@@ -1,0 +1,217 @@
+"""The built book in a real browser: pages over http and as files, a Chromium, and what it reports.
+
+Nothing here reaches the network: a request that is not for the book is recorded and refused. Without a book
+or a browser the tests are skipped and say why; with CI=true that is a failure.
+"""
+
+import functools
+import http.server
+import importlib.util
+import json
+import os
+import random
+import shutil
+import statistics
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BOOK = Path(os.environ.get("PGTLAB_BOOK", ROOT / "_build" / "html")).resolve()
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
+DESKTOP = (1280, 900)
+
+
+def pytest_collection_modifyitems(items):
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+def reader_pages():
+    """Every page that a reader meets, by its path in the book; the redirect at the root has its own test."""
+    pages = sorted(path.relative_to(BOOK) for path in BOOK.rglob("*.html"))
+    return [page.as_posix() for page in pages if page.parts[0] not in ("_static", "_sources", "index.html")]
+
+
+def pytest_generate_tests(metafunc):
+    if "book_page" in metafunc.fixturenames:
+        metafunc.parametrize("book_page", reader_pages() or ["(no book)"])
+    if "explore_page" in metafunc.fixturenames:
+        found = [page for page in reader_pages() if 'class="pgt-explore"' in (BOOK / page).read_text("utf-8")]
+        metafunc.parametrize("explore_page", found or ["(no page with explore)"])
+
+
+def missing(reason):
+    if os.environ.get("CI", "").lower() in ("1", "true"):
+        pytest.fail(f"{reason} (CI=true: this is a failure, not a skip)")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def book():
+    if not (BOOK / "index.html").exists():
+        missing("there is no book in _build/html: run `make book` first")
+    return BOOK
+
+
+@pytest.fixture(scope="session")
+def browser():
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if executable is None:
+        missing(f"no browser: none of {', '.join(BROWSERS)} is installed (Debian: apt-get install chromium)")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright: see requirements-test.txt")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Serve a folder on this machine and return its address."""
+    servers = {}
+
+    def start(folder):
+        if folder not in servers:
+            handler = functools.partial(QuietHandler, directory=str(folder))
+            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+            thread = threading.Thread(target=server.serve_forever, daemon=True)
+            thread.start()
+            servers[folder] = server, thread
+        return f"http://127.0.0.1:{servers[folder][0].server_port}"
+
+    yield start
+    for server, thread in servers.values():
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@dataclass
+class Visit:
+    """A page as the browser opened it, and everything that it reported on the way."""
+
+    page: object
+    origin: str
+    errors: list = field(default_factory=list)
+    outside: list = field(default_factory=list)
+    failed: list = field(default_factory=list)
+
+
+@pytest.fixture
+def visit(browser, serve):
+    """Open a page: visit(folder, path, by="http" or "file", size=..., theme="light" or "dark", ...).
+
+    `before` are scripts that run before those of the page; `settle=False` does not wait for mathematics.
+    """
+    contexts = []
+
+    def opened(folder, path, *, by="http", size=DESKTOP, theme="light", before=(), settle=True, **options):
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, color_scheme=theme, **options
+        )
+        contexts.append(context)
+        origin = serve(folder) if by == "http" else folder.as_uri()
+        made = Visit(context.new_page(), origin)
+        context.add_init_script(
+            f"try {{ localStorage.mode = localStorage.theme = '{theme}' }} catch (error) {{}}"
+        )
+        for script in before:
+            context.add_init_script(script)
+
+        def route(request_route):
+            url = request_route.request.url
+            if url.startswith((origin, "data:", "blob:")):
+                request_route.continue_()
+            else:
+                made.outside.append(url)
+                request_route.abort()
+
+        context.route("**/*", route)
+        page = made.page
+        page.on("pageerror", lambda error: made.errors.append(f"page error: {error}"))
+        page.on("console", lambda m: made.errors.append(f"console: {m.text}") if m.type == "error" else None)
+        page.on("requestfailed", lambda r: made.failed.append(r.url))
+        page.on("response", lambda r: made.failed.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+        page.goto(f"{origin}/{path}", wait_until="load")
+        if settle and options.get("java_script_enabled", True):
+            page.evaluate("async () => { if (window.MathJax?.startup) await MathJax.startup.promise; }")
+        return made
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def axe_violations():
+    """What axe-core finds in a page, with the one rule about names that it calls experimental."""
+    spec = importlib.util.find_spec("axe_playwright_python")
+    if spec is None:
+        missing("axe-core is not here: install requirements-test.txt")
+    source = (Path(spec.origin).parent / "axe.min.js").read_text("utf-8")
+
+    def violations(page):
+        page.evaluate(source)
+        return page.evaluate(
+            """async () => {
+              const rules = { "label-content-name-mismatch": { enabled: true } };
+              return (await axe.run({ rules })).violations;
+            }"""
+        )
+
+    return violations
+
+
+@pytest.fixture
+def rng():
+    return random.Random(8)
+
+
+redraws = {}
+
+
+@pytest.fixture(scope="session")
+def record_redraws():
+    """Keep the times of redraws, in milliseconds, for the summary and for _build/redraw-times.json."""
+
+    def record(figure, times):
+        redraws[figure] = {
+            "moves": len(times),
+            "median": round(statistics.median(times), 2),
+            "p95": round(statistics.quantiles(times, n=20)[-1], 2),
+            "max": round(max(times), 2),
+        }
+
+    return record
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not redraws:
+        return
+    terminalreporter.section("redraws: milliseconds of script and layout a move")
+    for figure, times in redraws.items():
+        terminalreporter.line(
+            f"{figure}: median {times['median']}, 95th percentile {times['p95']}, max {times['max']} "
+            f"({times['moves']} moves)"
+        )
+    (BOOK.parent / "redraw-times.json").write_text(json.dumps(redraws, indent=2) + "\n", encoding="utf-8")

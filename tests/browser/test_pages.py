@@ -1,0 +1,142 @@
+"""Every page of the book: quiet, whole, readable by everyone, and in need of nothing from outside."""
+
+from html.parser import HTMLParser
+from urllib.parse import unquote, urldefrag, urljoin, urlparse
+
+import pytest
+
+PHONE, DESKTOP = (390, 844), (1280, 900)
+
+# Violations of the theme that stay, by axe rule, each with the reason.
+KNOWN = {}
+
+
+def test_there_are_a_book_and_a_browser(book, browser):
+    assert (book / "index.html").exists()
+    assert browser.is_connected()
+
+
+@pytest.mark.parametrize("by", ["http", "file"])
+def test_a_page_is_quiet_and_asks_for_nothing_outside(book, visit, book_page, by):
+    seen = visit(book, book_page, by=by)
+    seen.page.wait_for_timeout(300)  # what scripts fetch after loading
+    assert seen.errors == []
+    assert seen.outside == []
+    assert seen.failed == []
+    hints = "link[rel~=preconnect], link[rel~=dns-prefetch], link[rel~=prefetch], link[rel~=preload]"
+    urls = seen.page.eval_on_selector_all(hints, "links => links.map(link => link.href)")
+    assert [url for url in urls if not url.startswith((seen.origin, "data:"))] == []
+
+
+MATHEMATICS = r"""() => {
+  const math = [...document.querySelectorAll(".math")];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT, {
+    acceptNode: node => node.parentElement.closest("pre, code, script, style, noscript, textarea")
+      ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT });
+  const raw = [];
+  for (let node = walker.nextNode(); node; node = walker.nextNode())
+    if (/\\[()[\]]|\$\$|\\begin\{|\\(?:pi|rho|gamma|sum|int|theta)\b/.test(node.data)) raw.push(node.data);
+  const broken = "mjx-merror, [data-mjx-error], g[data-mml-node=merror]";
+  return {
+    empty: math.filter(node => !node.querySelector("mjx-container svg")).map(node => node.textContent),
+    errors: [...document.querySelectorAll(broken)].map(node => node.outerHTML.slice(0, 300)),
+    raw,
+    rendered: document.querySelectorAll("mjx-container").length,
+    written: math.length,
+  };
+}"""
+
+
+@pytest.mark.parametrize("by", ["http", "file"])
+def test_mathematics_is_rendered(book, visit, book_page, by):
+    found = visit(book, book_page, by=by).page.evaluate(MATHEMATICS)
+    assert found["empty"] == []
+    assert found["errors"] == []
+    assert found["raw"] == []
+    assert found["rendered"] >= found["written"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing(book, visit, book_page, axe_violations, size, theme):
+    page = visit(book, book_page, size=size, theme=theme).page
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    found = [
+        f"{v['id']} ({v['help']}): {node['html'][:200]} | {node['failureSummary'][:300]}"
+        for v in axe_violations(page)
+        for node in v["nodes"]
+        if v["id"] not in KNOWN or page.evaluate(IN_ARTICLE, node["target"][0])
+    ]
+    assert found == []
+
+
+IN_ARTICLE = """target => {
+  const node = typeof target === "string" && document.querySelector(target);
+  return Boolean(node && node.closest("article"));
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_phone_need_not_scroll_sideways(book, visit, book_page, theme):
+    page = visit(book, book_page, size=PHONE, theme=theme).page
+    wide = page.evaluate(
+        """() => {
+          const width = document.documentElement.clientWidth;
+          if (document.documentElement.scrollWidth <= width) return [];
+          return [...document.querySelectorAll("article *")]
+            .filter(node => node.getBoundingClientRect().right > width + 1)
+            .map(node => node.outerHTML.slice(0, 150)).concat(["page wider than " + width]);
+        }"""
+    )
+    assert wide == []
+
+
+class Page(HTMLParser):
+    """The links of a page and the places in it that a link may name."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.anchors = [], set()
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.anchors |= {attributes[key] for key in ("id", "name") if attributes.get(key)}
+        self.links += [attributes[key] for key in ("href", "src") if attributes.get(key)]
+
+
+def test_every_link_leads_somewhere(book):
+    pages = {
+        path: Page(path.read_text("utf-8")) for path in book.rglob("*.html") if "_static" not in path.parts
+    }
+    assert pages
+    broken = []
+    for path, page in pages.items():
+        for link in page.links:
+            url, anchor = urldefrag(urljoin(path.as_uri(), link))
+            if urlparse(url).scheme != "file":
+                continue
+            target = type(path)(unquote(urlparse(url).path))
+            where = path.relative_to(book)
+            if not target.is_file():
+                broken.append(f"{where}: {link}: no such file")
+            elif anchor and target in pages and unquote(anchor) not in pages[target].anchors:
+                broken.append(f"{where}: {link}: no such place in the page")
+    assert broken == []
+
+
+def test_the_front_door_leads_to_a_page(book, visit):
+    seen = visit(book, "index.html", settle=False)
+    seen.page.wait_for_selector("article h1")
+    assert seen.failed == []
+
+
+def test_search_finds_a_word_of_the_book(book, visit):
+    seen = visit(book, "search.html?q=visitation")
+    seen.page.wait_for_selector("#search-results li a", timeout=10_000)
+    seen.page.locator("#search-results li a").first.click()
+    seen.page.wait_for_selector("article h1")
+    assert "visit" in seen.page.inner_text("article").lower()  # the index holds stems of words
+    assert seen.errors == []
+    assert seen.failed == []
