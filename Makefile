@@ -1,0 +1,103 @@
+# The two commands are `make book` and `make test`. Everything happens in .venv, which they make:
+# nothing but make and Python 3.11 or newer has to be there before.
+
+PYTHON ?= python3
+PORT ?= 8000
+BOOK_FLAGS ?=
+PYTEST_FLAGS ?=
+LOCK_FLAGS ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+UV_VERSION := 0.13.9
+
+# One BLAS thread: the matrices of the book are small, and a sum split over threads may end in another digit.
+export OPENBLAS_NUM_THREADS ?= 1
+export OMP_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:                # kernels of the book and of the tests must not start side by side
+.PHONY: help book test test-unit test-notebooks test-browser notebooks lint format serve lab bench lock clean
+
+help:  ## say what there is to make
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+
+book: $(VENV)/.book-installed  ## build the book into _build/html
+	$(VENV)/bin/jupyter-book build . $(BOOK_FLAGS)
+	@echo
+	@echo 'The book is in _build/html: open _build/html/index.html in a browser, or run `make serve`.'
+
+test: test-unit test-notebooks  ## run every test: units, doctests, and nbval on every notebook
+
+test-unit: $(VENV)/.test-installed  ## run the unit tests and doctests, with branch coverage
+	$(PY) -m pytest --cov $(PYTEST_FLAGS)
+
+# Warnings that Jupyter's own client raises are no business of the notebooks: hence the last option.
+test-notebooks: $(VENV)/.test-installed  ## run nbval on every notebook: each stored output must come out again
+	$(PY) -m pytest --nbval --nbval-cell-timeout=120 -o addopts= -o filterwarnings=default book
+
+test-browser: $(VENV)/.test-installed  ## read the built book in Chromium (build it first)
+	@test -f _build/html/index.html || { echo 'There is no book in _build/html yet: run `make book` first.' >&2; exit 1; }
+	$(PY) -m pytest -m browser $(PYTEST_FLAGS) tests/browser
+
+notebooks: $(VENV)/.test-installed  ## run every notebook afresh and store it in its normal form
+	$(PY) tools/notebooks.py
+
+lint: $(VENV)/.test-installed  ## check style, format and the stored form of the notebooks
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) tools/notebooks.py --check
+
+format: $(VENV)/.test-installed  ## mend style and format where ruff can
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+serve: $(VENV)/.book-installed  ## serve _build/html on this machine (PORT=8000)
+	@test -f _build/html/index.html || { echo 'There is no book in _build/html yet: run `make book` first.' >&2; exit 1; }
+	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+lab: $(VENV)/.book-installed  ## open the notebooks in JupyterLab, to run and change them
+	$(PY) -m jupyterlab book
+
+bench: $(VENV)/.test-installed  ## run the benchmarks
+	$(PY) -m benchmarks
+
+# LOCK_FLAGS=--upgrade moves every pin to the newest release.
+COMPILE = $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest \
+    --no-build --no-config --quiet --custom-compile-command 'make lock' $(LOCK_FLAGS)
+
+lock: $(VENV)/.book-installed  ## write requirements.txt and requirements-test.txt afresh from pyproject.toml
+	$(PY) -m pip install --quiet uv==$(UV_VERSION)
+	$(COMPILE) --extra book --output-file requirements.txt
+	$(COMPILE) --extra test --constraint requirements.txt --output-file requirements-test.txt
+
+clean:  ## remove what was built (.venv stays)
+	rm -rf _build build dist pgtlab.egg-info .coverage .hypothesis .pytest_cache .ruff_cache
+	find book pgtlab tests tools -name __pycache__ -prune -exec rm -rf {} +
+	find book -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+# --- .venv -----------------------------------------------------------------------------------------------
+
+$(PY):
+	@command -v $(PYTHON) >/dev/null || { \
+	    echo 'There is no command $(PYTHON): name your Python 3.11 or newer, as in `make PYTHON=python3.12 book`.' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), and 3.11 or newer is needed: name one, as in \`make PYTHON=python3.12 book\`." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo '$(PYTHON) comes without ensurepip or venv. On Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+
+$(VENV)/.book-installed: requirements.txt pyproject.toml | $(PY)
+	@echo 'Installing the packages of the book into $(VENV): a minute or two, about 750 MB.'
+	$(PY) -m pip install --quiet --requirement requirements.txt
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.test-installed: requirements-test.txt $(VENV)/.book-installed
+	@echo 'Installing the packages of the tests into $(VENV).'
+	$(PY) -m pip install --quiet --requirement requirements-test.txt
+	@touch $@

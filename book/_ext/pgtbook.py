@@ -1,0 +1,142 @@
+"""What the book asks of Sphinx beyond `_config.yml`: offline mathematics, the slides' numbers, downloads.
+
+Jupyter Book loads this extension for every build, so a plain `jupyter-book build .` and `make book` give the
+same pages.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ExtensionError
+from sphinx.transforms import SphinxTransform
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+MATHJAX = "mathjax/tex-svg.js"  # one file, fonts included; it loads nothing further
+SLIDE_EQUATION = re.compile(r"eq-(\d+)-(\d+)")
+
+
+def package_folder(name: str, remedy: str) -> Path:
+    """Folder of an installed package, found without importing it."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise ExtensionError(f"the package {name} is not installed in this environment: run `{remedy}`")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def digest(folder: Path) -> str:
+    """Fingerprint of the files of a package that decide what it does."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".js", ".css"})
+    total = hashlib.sha256()
+    for path in files:
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+def configure(app: Sphinx, config: Config) -> None:
+    # A change of pgtlab changes this value, and Sphinx then runs every notebook again.
+    config.pgtlab_digest = digest(package_folder("pgtlab", "pip install -e ."))
+    config.mathjax_path = MATHJAX
+    options = config.html_theme_options
+    url = options.get("repository_url", "")
+    if url and "/OWNER/" not in url:
+        options["use_repository_button"] = options["use_issues_button"] = True
+
+
+def copy_mathjax(app: Sphinx) -> None:
+    if app.builder.format != "html":
+        return
+    package = package_folder("sphinx-mathjax-offline", "pip install -r requirements.txt")
+    target = Path(app.outdir, "_static", MATHJAX)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(package / "static" / MATHJAX, target)
+
+
+class EquationNumbers(SphinxTransform):
+    """Number the equation labelled `eq-8-5` as the slides do, (8.5), and the page's own (1), (2), ..."""
+
+    default_priority = 900
+
+    def apply(self, **kwargs) -> None:
+        equations = self.env.get_domain("math").equations
+        own = 0
+        for node in self.document.findall(nodes.math_block):
+            label = node.get("label")
+            if not label or node["nowrap"]:  # no label; or an amsmath environment, shown without a number
+                continue
+            slide = SLIDE_EQUATION.fullmatch(label)
+            own += slide is None
+            node["number"] = ".".join(slide.groups()) if slide else str(own)
+            equations[label] = (self.env.docname, node["number"])
+
+
+class FigureAlternatives(SphinxPostTransform):
+    """Let a figure's caption stand for an image whose cell gives no `mystnb: image: alt`."""
+
+    default_priority = 900  # references in the caption have their text by then
+
+    def run(self, **kwargs) -> None:
+        for figure in self.document.findall(nodes.figure):
+            for caption in figure.findall(nodes.caption):
+                for image in figure.findall(nodes.image):
+                    image.setdefault("alt", caption.astext())
+
+
+def publish_notebook(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
+    """Offer a chapter's notebook as it is stored; never one that holds solutions or hidden tests."""
+    source = Path(app.env.doc2path(pagename)) if pagename in app.env.found_docs else None
+    offered = source is not None and source.suffix == ".ipynb" and not is_graded(source)
+    if offered:
+        target = Path(app.outdir, "_sources", pagename + ".ipynb")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        url = context["pathto"](f"_sources/{pagename}.ipynb", resource=True)
+    for group in context.get("header_buttons", []):
+        if group.get("label") != "download-buttons":
+            continue
+        group["buttons"] = [
+            {**button, "url": url, "tooltip": "Download this notebook"}
+            if button.get("label") == "download-source-button"
+            else button
+            for button in group["buttons"]
+            if offered or button.get("label") != "download-source-button"
+        ]
+
+
+# What the extensions write wrongly into every article, as a pattern, and what the page has instead.
+MENDED = {
+    r'role="doc-biblioentry"': 'role="listitem"',  # withdrawn from ARIA, and no child of role="list"
+    r'<summary aria-label="Toggle hidden content">': "<summary>",  # its visible words are the better name
+    r' id="(proof|(proof|exercise|solution)-content)"': "",  # the same on every theorem and exercise
+}
+
+
+def mend_body(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
+    for pattern, mended in MENDED.items():
+        if "body" in context:
+            context["body"] = re.sub(pattern, mended, context["body"])
+
+
+def is_graded(notebook: Path) -> bool:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return any("nbgrader" in cell["metadata"] for cell in cells)
+
+
+def setup(app: Sphinx) -> dict:
+    # Kernels inherit the environment of the build: pgtlab.widgets.explore then draws every frame beforehand.
+    os.environ["PGTLAB_EXPLORE"] = "static"
+    app.add_config_value("pgtlab_digest", "", "env", [str])
+    app.add_transform(EquationNumbers)
+    app.add_post_transform(FigureAlternatives)
+    app.connect("config-inited", configure)
+    app.connect("builder-inited", copy_mathjax)
+    app.connect("html-page-context", publish_notebook, priority=900)  # after the theme made its buttons
+    app.connect("html-page-context", mend_body)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

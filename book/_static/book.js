@@ -1,0 +1,21 @@
+// A formula or table wider than its column scrolls in its own box; the tab key must reach that box.
+const reachable = () => {
+  for (const box of document.querySelectorAll("mjx-container[display], div.cell_output, .pst-scrollable-table-container")) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+};
+
+window.addEventListener("load", () => {
+  // The theme's download link opens a tab; from a file: page it may not do otherwise.
+  if (location.protocol !== "file:") {
+    for (const link of document.querySelectorAll("a.btn-download-source-button")) {
+      link.download = "";
+      link.removeAttribute("target");
+    }
+  }
+  Promise.resolve(window.MathJax?.startup?.promise).then(() => {
+    reachable();
+    window.addEventListener("resize", reachable);
+  });
+});

@@ -1,0 +1,404 @@
+"""The form of notebooks and pages, the tools that keep it, and what the project's files say of each other."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from sphinx.errors import ExtensionError
+
+ROOT = Path(__file__).resolve().parents[1]
+BOOK = ROOT / "book"
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+form = load(ROOT / "tools" / "notebooks.py")
+extension = load(BOOK / "_ext" / "pgtbook.py")
+
+NOTEBOOKS = form.notebooks()
+PAGES = sorted(path for path in BOOK.rglob("*.md") if ".ipynb_checkpoints" not in path.parts)
+HIDDEN = {"remove-cell", "remove-input", "hide-cell", "hide-input"}
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def cells(path):
+    """The cells of a notebook, each with the place at which to look for it."""
+    return [(f"{path.name}, cell {i}", cell) for i, cell in enumerate(nbformat.read(path, 4).cells)]
+
+
+def code_cells(path):
+    return [(where, cell) for where, cell in cells(path) if cell.cell_type == "code"]
+
+
+def tags(cell):
+    return set(cell.metadata.get("tags", []))
+
+
+def printed(cell):
+    """The texts that a cell shows."""
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            yield output.text
+        for kind, data in output.get("data", {}).items():
+            if kind.startswith("text/"):
+                yield data
+
+
+# --- notebooks -------------------------------------------------------------------------------------------
+
+
+def test_there_is_a_chapter():
+    assert BOOK / "visitation.ipynb" in NOTEBOOKS
+
+
+@each_notebook
+def test_notebook_is_stored_in_normal_form(path):
+    assert form.faults(path) == []
+
+
+@each_notebook
+def test_first_code_cell_is_hidden_and_near_the_top(path):
+    index, first = next((i, cell) for i, (_, cell) in enumerate(cells(path)) if cell.cell_type == "code")
+    assert index <= 1
+    assert tags(first) & {"remove-cell", "hide-cell"}
+
+
+@each_notebook
+def test_prose_comes_before_code(path):
+    shown = [(where, cell) for where, cell in cells(path) if "remove-cell" not in tags(cell)]
+    run = 0
+    for (_, before), (where, cell) in pairwise(shown):
+        if cell.cell_type != "code" or "hide-cell" in tags(cell):
+            continue
+        run = run + 1 if before.cell_type == "code" else 1
+        assert run <= 2, f"{where}: a third code cell without a sentence in between"
+        if before.cell_type == "markdown":
+            last = before.source.strip().splitlines()[-1]
+            assert not last.startswith("#"), f"{where}: a heading, then code; say what to expect"
+
+
+@each_notebook
+def test_cells_are_short(path):
+    for where, cell in code_cells(path):
+        lines = len(cell.source.splitlines())
+        assert lines <= 12 or tags(cell) & HIDDEN, f"{where}: {lines} visible lines; at most 12 or hide-input"
+
+
+BANNED_CODE = {
+    r"^\s*[!%]": "a magic or a shell command",
+    r"\bget_ipython\b": "a magic",
+    r"np\.random\.(?!default_rng|Generator|SeedSequence)": "the global generator of NumPy",
+    r"\bimport \*": "a star import",
+    r"\bset_title\(|\bsuptitle\(|\bplt\.title\(": "a title, where the caption should say it",
+    r"\b(interact|interactive|interactive_output)\(|\bwidgets\.Output\b": "a widget that stalls the build",
+}
+
+
+@each_notebook
+def test_code_uses_nothing_banned(path):
+    for where, cell in code_cells(path):
+        for pattern, meaning in BANNED_CODE.items():
+            found = re.search(pattern, cell.source, re.MULTILINE)
+            assert not found, f"{where}: {meaning}: {found[0]!r}"
+
+
+def significant_digits(number):
+    mantissa = re.split("[eE]", number)[0]
+    return len(mantissa.replace(".", "").lstrip("0"))
+
+
+@pytest.mark.parametrize(
+    ("number", "digits"), [("0.00123", 3), ("12.3456", 6), ("1.5e-10", 2), ("3.14159265", 9), ("0.50000", 5)]
+)
+def test_significant_digits(number, digits):
+    assert significant_digits(number) == digits
+
+
+@each_notebook
+def test_outputs_are_the_same_on_every_processor(path):
+    for where, cell in code_cells(path):
+        for text in printed(cell):
+            for number in re.findall(r"\d+\.\d*(?:[eE][+-]?\d+)?", text):
+                digits = significant_digits(number)
+                assert digits <= 6, f"{where}: {number} has {digits} digits; the last depend on the processor"
+            address = re.search(r"\bat 0x[0-9a-f]+", text)
+            assert not address, f"{where}: shows an object's address; assign it, as in `_ = ax.plot(...)`"
+
+
+def figures(path):
+    """Each code cell that shows a figure or a widget."""
+    for where, cell in code_cells(path):
+        drawn = any("<Figure size" in text for text in printed(cell))
+        explored = re.search(r"^(?!\s*(def|from|import)\b).*\bexplore\(", cell.source, re.MULTILINE)
+        if (drawn or explored) and not tags(cell) & {"remove-cell", "remove-output"}:
+            yield where, cell
+
+
+@each_notebook
+def test_figures_have_label_and_caption(path):
+    for where, cell in figures(path):
+        figure = cell.metadata.get("mystnb", {}).get("figure", {})
+        assert figure.get("name", "").startswith("fig-"), f"{where}: mystnb.figure.name must start with fig-"
+        assert figure.get("caption", "").strip().endswith("."), f"{where}: the caption is not a sentence"
+
+
+def test_figure_labels_are_unique():
+    names = [cell.metadata.mystnb.figure.name for path in NOTEBOOKS for _, cell in figures(path)]
+    assert len(names) == len(set(names))
+
+
+# --- prose -----------------------------------------------------------------------------------------------
+
+
+def prose(path):
+    if path.suffix == ".md":
+        return path.read_text(encoding="utf-8")
+    return "\n\n".join(cell.source for _, cell in cells(path) if cell.cell_type == "markdown")
+
+
+each_page = pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=lambda path: path.stem)
+
+
+@each_page
+def test_prose_takes_nothing_for_granted(path):
+    text = prose(path)
+    assert "obviously" not in text.lower()
+
+
+@each_page
+def test_pages_load_nothing_from_elsewhere(path):
+    text = prose(path)
+    asset = re.search(r"<(script|iframe|link|img)\b[^>]*https?:|!\[[^\]]*\]\(https?:|@import", text)
+    assert not asset, asset[0]
+
+
+@each_page
+def test_pages_start_with_one_title(path):
+    text = prose(path)
+    outside_code = re.sub(r"^(`{3,}|~{3,}).*?^\1", "", text, flags=re.MULTILINE | re.DOTALL)
+    assert len(re.findall(r"^# ", outside_code, re.MULTILINE)) == 1
+
+
+def test_every_page_is_in_the_toc():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    chapters = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    listed = {ROOT / file for file in [toc["root"], *chapters]}
+    assert listed == {path.with_suffix("") for path in [*PAGES, *NOTEBOOKS]}
+
+
+# --- tools/notebooks.py ----------------------------------------------------------------------------------
+
+
+def notebook_with(*outputs, source="1 + 1", count=7):
+    cell = nbformat.v4.new_code_cell(source, execution_count=count, outputs=list(outputs))
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A title"), cell])
+
+
+def figure_output():
+    data = {"text/plain": "<Figure size 640x480 with 1 Axes>", "image/png": "iVBORw0KGgo="}
+    return nbformat.v4.new_output("display_data", data, metadata={"image/png": {"width": 640}})
+
+
+def test_normal_form_drops_images_and_counts_from_one():
+    text = nbformat.v4.new_output("execute_result", {"text/plain": "2"}, execution_count=7)
+    stored = form.normal_form(notebook_with(figure_output(), text))
+    cell = stored["cells"][1]
+    assert cell["execution_count"] == 1
+    assert cell["outputs"][0]["data"] == {"text/plain": "<Figure size 640x480 with 1 Axes>"}
+    assert cell["outputs"][0]["metadata"] == {}
+    assert cell["outputs"][1]["execution_count"] == 1
+
+
+def test_normal_form_joins_pieces_of_a_stream():
+    pieces = [nbformat.v4.new_output("stream", name="stdout", text=text) for text in ("left\n", "right\n")]
+    (output,) = form.normal_form(notebook_with(*pieces))["cells"][1]["outputs"]
+    assert output["text"] == "left\nright\n"
+
+
+def test_normal_form_is_stable_and_keeps_what_the_book_reads(tmp_path):
+    notebook = notebook_with(figure_output())
+    kept = {"tags": ["hide-input"], "mystnb": {"figure": {"name": "fig-a"}}}
+    notebook.cells[1].metadata.update(kept, collapsed=True)
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
+    path = tmp_path / "a.ipynb"
+    nbformat.write(notebook, path)
+    assert form.main(["--no-run", str(path)]) == 0
+    once = path.read_bytes()
+    assert form.main(["--no-run", str(path)]) == 0
+    assert path.read_bytes() == once
+    assert form.faults(path) == []
+    stored = nbformat.read(path, 4)
+    assert stored.cells[1].metadata == kept
+    assert stored.cells[1].id == notebook.cells[1].id
+    assert set(stored.metadata) == {"kernelspec", "language_info"}
+
+
+def test_normal_form_gives_each_cell_an_id_of_its_own():
+    notebook = notebook_with()
+    notebook.cells[1]["id"] = notebook.cells[0]["id"]
+    first, second = (cell["id"] for cell in form.normal_form(notebook)["cells"])
+    assert first == notebook.cells[0]["id"]
+    assert second not in {"", first}
+    assert second == form.normal_form(notebook)["cells"][1]["id"]
+
+
+@pytest.mark.parametrize(
+    ("notebook", "fault"),
+    [
+        (notebook_with(figure_output(), count=1), "cell 1 stores image/png"),
+        (notebook_with(count=None), "cell 1 has not been run"),
+        (notebook_with(count=3), "cell 1 has the count 3, not 1"),
+        (
+            notebook_with(nbformat.v4.new_output("stream", name="stderr", text="UserWarning: hm\n"), count=1),
+            "cell 1 writes to stderr: UserWarning: hm",
+        ),
+        (
+            notebook_with(nbformat.v4.new_output("error", ename="NameError", evalue="no x"), count=1),
+            "cell 1 ends in NameError: no x",
+        ),
+        (notebook_with(count=1), "is laid out otherwise than `make notebooks` would"),
+    ],
+    ids=["image", "not-run", "count", "stderr", "error", "layout"],
+)
+def test_check_names_the_fault(notebook, fault, tmp_path, capsys):
+    path = tmp_path / "a.ipynb"
+    nbformat.write(notebook, path)
+    assert form.main(["--check", str(path)]) == 1
+    assert f"{path}: {fault}\n" in capsys.readouterr().err
+
+
+def test_what_is_no_notebook_is_named(tmp_path, capsys):
+    path = tmp_path / "a.ipynb"
+    path.write_text("no notebook", encoding="utf-8")
+    assert form.main(["--check", str(path)]) == 1
+    assert f"{path}: not a notebook that can be read" in capsys.readouterr().err
+
+
+def test_failing_notebook_is_named_and_left_as_it_was(tmp_path):
+    path = tmp_path / "a.ipynb"
+    nbformat.write(notebook_with(source="x = 1\nx + y", count=None), path)
+    before = path.read_bytes()
+    command = [sys.executable, ROOT / "tools" / "notebooks.py", path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert f"{path}: cell 1 failed:\n\nx = 1\nx + y\n" in done.stderr
+    assert "NameError: name 'y' is not defined" in done.stderr
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["a.ipynb"]
+
+
+# --- book/_ext/pgtbook.py --------------------------------------------------------------------------------
+
+
+def test_a_notebook_with_graded_cells_is_not_offered_for_download(tmp_path):
+    notebook = notebook_with()
+    nbformat.write(notebook, tmp_path / "plain.ipynb")
+    notebook.cells[1].metadata["nbgrader"] = {"solution": True}
+    nbformat.write(notebook, tmp_path / "graded.ipynb")
+    assert not extension.is_graded(tmp_path / "plain.ipynb")
+    assert extension.is_graded(tmp_path / "graded.ipynb")
+
+
+def test_digest_follows_the_files_of_the_package(tmp_path):
+    (tmp_path / "widgets").mkdir()
+    module = tmp_path / "widgets" / "explore.js"
+    module.write_text("1", encoding="utf-8")
+    before = extension.digest(tmp_path)
+    (tmp_path / "notes.txt").write_text("no part of what pgtlab does", encoding="utf-8")
+    assert extension.digest(tmp_path) == before
+    module.write_text("2", encoding="utf-8")
+    assert extension.digest(tmp_path) != before
+
+
+def test_a_missing_package_is_named_with_its_remedy():
+    with pytest.raises(ExtensionError, match=r"no_such_package is not installed .*: run `pip install -e \.`"):
+        extension.package_folder("no_such_package", "pip install -e .")
+
+
+# --- what the files say of one another -------------------------------------------------------------------
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def targets():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
+
+
+@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", ".ci/run"])
+def test_commands_named_are_targets_of_make(file):
+    text = (ROOT / file).read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:`|^ *|; |true |\" )make ([a-z-]+)", text, re.MULTILINE))
+    assert named
+    assert named <= targets()
+
+
+def test_readme_has_the_two_commands_and_the_three_plain_lines():
+    assert re.search(r"^    make book .*\n    make test ", README, re.MULTILINE)
+    plain = [
+        "python3 -m venv .venv",
+        ".venv/bin/python -m pip install -r requirements.txt -e .",
+        ".venv/bin/jupyter-book build .",
+    ]
+    assert "\n".join("    " + line for line in plain) + "\n" in README
+
+
+def test_readme_example_runs(capsys):
+    (example,) = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+    lines = capsys.readouterr().out
+    numbers = [float(number) for number in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", lines)]
+    assert numbers == pytest.approx([0.5] * 6 + [-12] + [-12, -10, -6] + [6, 4, 2] + [2], abs=1e-9)
+
+
+def test_versions_agree():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert citation["version"] == PROJECT["version"]
+    assert re.search(r"^## (\S+)", changes, re.MULTILINE)[1] == PROJECT["version"]
+
+
+def test_place_of_publication_is_one_setting():
+    placeholder = "OWNER" + "/pgtlab"
+    files = [*ROOT.glob("*.*"), *BOOK.rglob("*.*"), *(ROOT / "pgtlab").rglob("*.*")]
+    kinds = {".bib", ".cff", ".css", ".html", ".ipynb", ".js", ".md", ".py", ".toml", ".txt", ".yml"}
+    texts = {path.name: path.read_text(encoding="utf-8") for path in files if path.suffix in kinds}
+    assert [name for name, text in texts.items() if placeholder in text] in ([], ["_config.yml"])
+
+
+def pins(file):
+    found = {}
+    for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
+        if line.strip().startswith("#"):
+            continue
+        pin = re.fullmatch(r"([a-z0-9-]+)==(\S+)( ; .+)?", line)
+        assert pin, f"{file}: not a pin: {line!r}"
+        found[pin[1]] = pin[2]
+    return found
+
+
+@pytest.mark.parametrize(("file", "extra"), [("requirements.txt", "book"), ("requirements-test.txt", "test")])
+def test_pins_cover_what_pyproject_names(file, extra):
+    required = [re.match(r"[\w-]+", line)[0] for line in PROJECT["optional-dependencies"][extra]]
+    assert set(required) - {"pgtlab"} <= set(pins(file))
+
+
+def test_pins_of_both_files_agree():
+    book, test = pins("requirements.txt"), pins("requirements-test.txt")
+    assert {name: version for name, version in test.items() if name in book} == {
+        name: book[name] for name in test if name in book
+    }
