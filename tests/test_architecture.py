@@ -1,0 +1,352 @@
+"""The rooms and their floors, what an import costs, and what every public name says of itself."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pgtlab
+
+PACKAGE = Path(pgtlab.__file__).parent
+
+#: A room imports rooms on lower floors only, and `_validate` from everywhere.
+FLOORS = {
+    "_validate": 0,
+    "checks": 0,
+    "mdp": 1,
+    "policies": 1,
+    "gallery": 2,
+    "chain": 2,
+    "evaluation": 3,
+    "visitation": 3,
+    "rollouts": 3,
+    "gradients": 4,
+    "fisher": 5,
+    "estimators": 5,
+    "compatible": 6,
+    "ascent": 7,
+    "formulas": 8,
+    "plots": 9,
+    "widgets": 9,
+}
+
+#: The room of the derivations stands apart.
+APART = "symbolic"
+
+#: What a room returns, but nobody builds by name.
+RESULTS = {"FiniteChain", "LinearGaussianChain", "Quadratic", "GaussianKernel", "GaussianVisitation"}
+
+#: What only the display of a notebook calls: a line for each method is enough.
+DISPLAYED = {"Explorer"}
+
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py"))
+ROOMS = sorted({path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in SOURCES} - {"__init__"})
+
+
+@functools.cache
+def trees(room=None):
+    """Return the syntax tree of every file of the package, or of a room, by path."""
+    chosen = [path for path in SOURCES if room in (None, room_of(path))]
+    return {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8")) for path in chosen}
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(tree):
+    """Yield the full name of everything that is imported anywhere in a file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
+
+
+def misplaced(room, tree):
+    """Return the imports of a file in `room` that its floor does not allow."""
+    wrong = []
+    for name in imports(tree):
+        if name.startswith("."):
+            wrong.append(f"{name} (relative)")
+        if name.split(".")[0] != "pgtlab":
+            continue
+        other = name.split(".")[1] if "." in name else ""
+        allowed = (
+            other == room
+            or (other == "_validate" and room != APART)
+            or (room in FLOORS and FLOORS.get(other, 99) < FLOORS[room])
+        )
+        if not allowed:
+            wrong.append(name)
+    return wrong
+
+
+def calls_global_randomness(tree):
+    """Return the names of global randomness or of seeds that a file uses."""
+    names = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    wrong = [name for name in names if re.match(r"(np|numpy)\.random\.(?!Generator\b)", name)]
+    return wrong + [name for name in imports(tree) if re.match(r"random\b|numpy\.random\b", name)]
+
+
+# --- floors ----------------------------------------------------------------------------------------
+
+
+def test_every_room_has_a_floor():
+    assert set(ROOMS) <= {*FLOORS, APART}
+    assert len(ROOMS) >= 8
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_rooms_on_lower_floors_only(room):
+    assert {path: misplaced(room, tree) for path, tree in trees(room).items() if misplaced(room, tree)} == {}
+
+
+@pytest.mark.parametrize(
+    ("room", "line"),
+    [
+        ("chain", "from pgtlab.gradients import policy_gradient"),
+        ("chain", "from pgtlab import evaluation"),
+        ("evaluation", "from pgtlab.visitation import state_visitation"),
+        ("mdp", "import pgtlab.chain"),
+        ("plots", "from pgtlab import state_values"),
+        ("evaluation", "from .chain import chain"),
+        ("symbolic", "from pgtlab import _validate"),
+        ("plots", "from pgtlab.symbolic import PROOFS"),
+        ("mdp", "def f():\n    from pgtlab.chain import chain"),
+    ],
+)
+def test_an_import_from_above_would_be_seen(room, line):
+    assert misplaced(room, ast.parse(line))
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if FLOORS.get(room, 99) <= 8])
+def test_no_room_below_the_pictures_loads_more_than_numpy(room):
+    assert loaded(f"import pgtlab.{room}") == []
+
+
+def loaded(statement):
+    """Return which of the large packages a fresh interpreter has loaded after a statement."""
+    large = ["IPython", "ipywidgets", "matplotlib", "pandas", "scipy", "sympy"]
+    script = f"{statement}\nimport sys\nprint(*[name for name in {large} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return run.stdout.split()
+
+
+def test_import_pgtlab_loads_numpy_and_nothing_heavier():
+    assert loaded("import pgtlab") == []
+    # And the probe would see it:
+    assert loaded("import pgtlab, scipy") == ["scipy"]
+
+
+# --- names -----------------------------------------------------------------------------------------
+
+
+def public(path, tree):
+    """Return the nodes of the classes and functions that a file offers to readers."""
+    exported = package_names(path)
+    return [
+        node
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        and (node.name in exported if exported is not None else not node.name.startswith("_"))
+    ]
+
+
+def package_names(path):
+    """Return `__all__` of the folder that a file is in, or None for a room of one file."""
+    folder = (PACKAGE / path).parent
+    return None if folder == PACKAGE else set(dunder_all(folder / "__init__.py"))
+
+
+def dunder_all(path):
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return ast.literal_eval(node.value)
+    return []
+
+
+PUBLIC = {
+    f"{path}:{node.name}": node
+    for path, tree in trees().items()
+    if not path.startswith("_") and path != "__init__.py"
+    for node in public(path, tree)
+}
+
+
+def test_the_package_exports_floors_1_to_7_in_order():
+    assert pgtlab.__all__ == sorted(pgtlab.__all__)
+    assert len(set(pgtlab.__all__)) == len(pgtlab.__all__)
+    rooms = [room for room in ROOMS if 1 <= FLOORS.get(room, 99) <= 7 and room != "gallery"]
+    names = {
+        name.split(":")[1]
+        for name in PUBLIC
+        if re.split(r"[/\\:.]", name)[0] in rooms and name.split(":")[1] not in RESULTS
+    }
+    assert set(pgtlab.__all__) == names
+    assert all(hasattr(pgtlab, name) for name in pgtlab.__all__)
+
+
+def test_the_exports_of_folders_are_sorted():
+    for path in PACKAGE.glob("*/__init__.py"):
+        assert dunder_all(path) == sorted(dunder_all(path)), path
+        assert dunder_all(path), path
+
+
+# --- code ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", trees())
+def test_the_package_asserts_nothing(path):
+    assert not [node.lineno for node in ast.walk(trees()[path]) if isinstance(node, ast.Assert)]
+
+
+@pytest.mark.parametrize("path", trees())
+def test_the_package_knows_no_global_randomness_and_no_seed(path):
+    assert calls_global_randomness(trees()[path]) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["np.random.seed(0)", "x = np.random.default_rng(1)", "import random", "from numpy.random import rand"],
+)
+def test_global_randomness_would_be_seen(line):
+    assert calls_global_randomness(ast.parse(line))
+    assert not calls_global_randomness(ast.parse("isinstance(rng, np.random.Generator)"))
+
+
+def test_randomness_comes_in_as_a_keyword_that_is_last_and_has_no_default():
+    found = 0
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.FunctionDef) or node.name == "generator":
+                continue
+            names = [argument.arg for argument in node.args.args + node.args.kwonlyargs]
+            if "rng" in names:
+                found += 1
+                assert names[-1] == "rng", f"{path}: {node.name}"
+                assert node.args.kwonlyargs[-1].arg == "rng", f"{path}: {node.name}"
+                assert node.args.kw_defaults[-1] is None, f"{path}: {node.name}"
+    assert found >= 3
+
+
+@pytest.mark.parametrize("name", ["FiniteMDP", "LinearQuadraticMDP", "SoftmaxPolicy", "LinearGaussianPolicy"])
+def test_the_classes_are_frozen(name):
+    assert getattr(pgtlab, name).__dataclass_params__.frozen
+
+
+# --- docstrings ------------------------------------------------------------------------------------
+
+
+def sections(doc):
+    """Return the sections of a numpydoc docstring by title."""
+    parts = re.split(r"^(\w[\w ]*)\n-{3,}\n", doc, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def documented(section):
+    """Return the names that a section of parameters describes."""
+    heads = re.findall(r"^([*\w][*\w, ]*?)(?: : .*)?$", section, flags=re.MULTILINE)
+    return {name.strip().lstrip("*") for head in heads for name in head.split(",")}
+
+
+def parameters(node):
+    """Return the names of the parameters of a function, without self and cls."""
+    args = node.args
+    every = [*args.posonlyargs, *args.args, args.vararg, *args.kwonlyargs, args.kwarg]
+    return {each.arg for each in every if each is not None} - {"self", "cls"}
+
+
+def returns(node):
+    """Say whether a function gives something back."""
+    return any(isinstance(each, ast.Return) and each.value is not None for each in ast.walk(node))
+
+
+def decorators(node):
+    return {ast.unparse(each).split("(")[0].split(".")[-1] for each in node.decorator_list}
+
+
+def lacks(node):
+    """Return what the docstring of a function, class or method does not have."""
+    doc = ast.get_docstring(node) or ""
+    found, missing = sections(doc), []
+    if not doc.split("\n\n")[0].endswith((".", ":")):
+        missing.append("a summary that ends with a full stop")
+    if isinstance(node, ast.FunctionDef):
+        if parameters(node) != documented(found.get("Parameters", "")):
+            missing.append(f"Parameters {sorted(parameters(node))}")
+        # What has no parameters, or is `with_...`, says in its first line what it returns.
+        plain = not parameters(node) or node.name.startswith("with_")
+        if returns(node) and not plain and "Returns" not in found:
+            missing.append("Returns")
+    return missing
+
+
+@pytest.mark.parametrize("path", trees())
+def test_every_file_says_what_it_owns(path):
+    doc = ast.get_docstring(trees()[path])
+    assert doc
+    assert doc.splitlines()[0].endswith((".", ":"))
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_has_a_docstring_with_its_sections(name):
+    node = PUBLIC[name]
+    doc = ast.get_docstring(node) or ""
+    missing = {node.name: lacks(node)}
+    pictures = name.split("/")[0].split(".")[0] in ("symbolic", "plots")
+    if not pictures and node.name not in DISPLAYED and "Examples" not in sections(doc):
+        missing[node.name].append("Examples")
+    for method in node.body if isinstance(node, ast.ClassDef) else []:
+        if not isinstance(method, ast.FunctionDef) or method.name.startswith("_"):
+            continue
+        short = decorators(method) & {"property", "cached_property", "abstractmethod"}
+        if not short and node.name not in DISPLAYED:
+            missing[method.name] = lacks(method)
+        elif not documents(node, method):
+            missing[method.name] = ["a docstring, or a line under Attributes of the class"]
+    assert {each: what for each, what in missing.items() if what} == {}
+
+
+def documents(node, method):
+    """Say whether a property has a docstring of its own or is among the Attributes of its class."""
+    attributes = sections(ast.get_docstring(node) or "").get("Attributes", "")
+    return bool(ast.get_docstring(method)) or method.name in documented(attributes)
+
+
+def test_the_constructors_arguments_are_the_parameters_of_the_class():
+    for name in ("FiniteMDP", "LinearQuadraticMDP", "SoftmaxPolicy", "LinearGaussianPolicy"):
+        kind = getattr(pgtlab, name)
+        fields = {each.name for each in kind.__dataclass_fields__.values() if each.init}
+        assert documented(sections(ast.get_docstring(PUBLIC_CLASSES[name]))["Parameters"]) == fields
+
+
+PUBLIC_CLASSES = {name.split(":")[1]: node for name, node in PUBLIC.items() if isinstance(node, ast.ClassDef)}
+
+
+def test_a_docstring_without_its_sections_would_be_seen():
+    good = "\n".join(
+        [
+            "def f(x):",
+            '    """Square of x.',
+            "",
+            "    Parameters",
+            "    ----------",
+            "    x : float",
+            "",
+            "    Returns",
+            "    -------",
+            "    float",
+            '    """',
+            "    return x * x",
+        ]
+    )
+    assert lacks(ast.parse(good).body[0]) == []
+    assert lacks(ast.parse(good.replace("x : float", "y : float")).body[0]) == ["Parameters ['x']"]
+    assert lacks(ast.parse(good.replace("Returns\n    -------", "Notes\n    -----")).body[0]) == ["Returns"]

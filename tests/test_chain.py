@@ -1,0 +1,512 @@
+"""The chain that a policy makes of a problem: its two systems, what is remembered, what is refused."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import weakref
+
+import numpy as np
+import pytest
+import scipy.linalg.lapack
+import scipy.sparse.linalg
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+
+from pgtlab import (
+    FiniteMDP,
+    LinearGaussianPolicy,
+    SoftmaxPolicy,
+    action_values,
+    advantages,
+    chain,
+    expected_return,
+    policy_gradient,
+    state_values,
+    state_visitation,
+)
+from pgtlab.chain import FiniteChain, LinearGaussianChain
+from tests import routes
+from tests.problems import (
+    BATCHES,
+    TablePolicy,
+    exactly,
+    garden,
+    linear_quadratic_problems,
+    problems,
+    random_linear_quadratic,
+    random_problem,
+    seeds,
+)
+
+# One action; from each state to the next and back to the first. Ends from the last with probability 0.5.
+RING = FiniteMDP([[[0, 1, 0]], [[0, 0, 1]], [[0.5, 0, 0]]], [[1], [2], [3]], [1, 0, 0], 0.5)
+ONLY = TablePolicy(np.ones((3, 1)))
+
+
+def without_scipy(monkeypatch):
+    """Make every import of SciPy's LAPACK fail, as where SciPy is not installed."""
+    monkeypatch.setitem(sys.modules, "scipy.linalg.lapack", None)
+
+
+def as_sparse(mdp):
+    """Return the same problem with sparse transitions."""
+    rows = sparse.csr_array(mdp.transition.reshape(-1, mdp.n_states))
+    return FiniteMDP(rows, mdp.reward, mdp.initial, mdp.discount)
+
+
+# --- the two systems -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mdp", [RING, as_sparse(RING)], ids=["dense", "sparse"])
+def test_the_ring_by_hand(mdp):
+    process = chain(mdp, ONLY)
+    assert_array_equal(process.reward, [1, 2, 3])
+    # V0 = 1 + V1/2, V1 = 2 + V2/2, V2 = 3 + V0/4: V0 = 1 + 1 + 3/4 + V0/16 = 44/15.
+    assert_allclose(process.solve(process.reward), [44 / 15, 58 / 15, 56 / 15], rtol=1e-14)
+    # From state 0: rho0 = 1 + rho2/4, rho1 = rho0/2, rho2 = rho1/2: rho0 = 16/15.
+    assert_allclose(process.solve_transposed(mdp.initial), [16 / 15, 8 / 15, 4 / 15], rtol=1e-14)
+    # M11: the transpose makes a difference here.
+    assert np.abs(process.solve(mdp.initial) - process.solve_transposed(mdp.initial)).max() > 0.1
+
+
+@given(problems(discounts=(0.0, 0.5, 0.99)), seeds)
+def test_both_solutions_solve_their_equations(problem, seed):
+    mdp, policy = problem
+    b = np.random.default_rng(seed).normal(size=mdp.n_states)
+    P, r = routes.mixed(mdp, policy.probs())
+    process = chain(mdp, policy)
+    assert_allclose(process.transition, P, rtol=1e-12, atol=1e-14)
+    assert_allclose(process.reward, r, rtol=1e-12, atol=1e-14)
+    x, y = process.solve(b), process.solve_transposed(b)
+    assert_allclose(x, b + mdp.discount * P @ x, rtol=1e-10, atol=1e-11)
+    assert_allclose(y, b + mdp.discount * P.T @ y, rtol=1e-10, atol=1e-11)
+
+
+@given(problems(), seeds)
+def test_numpy_alone_and_sparse_lu_solve_as_scipys_lapack_does(problem, seed):
+    mdp, policy = problem
+    b = np.random.default_rng(seed).normal(size=mdp.n_states)
+    process = FiniteChain(mdp, policy.probs())
+    start = np.where(process.ends, b, 0.0)
+    x, y = process.solve(b), process.solve_transposed(start)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        without_scipy(monkeypatch)
+        plain = FiniteChain(mdp, policy.probs())
+        assert_allclose(plain.solve(b), x, rtol=1e-10, atol=1e-11)
+        assert_allclose(plain.solve_transposed(start), y, rtol=1e-10, atol=1e-11)
+    thin = FiniteChain(as_sparse(mdp), policy.probs())
+    assert_allclose(thin.transition.toarray(), process.transition, rtol=1e-13, atol=1e-15)
+    assert_array_equal(thin.ends, process.ends)
+    assert_allclose(thin.solve(b), x, rtol=1e-10, atol=1e-11)
+    assert_allclose(thin.solve_transposed(start), y, rtol=1e-10, atol=1e-11)
+
+
+@given(problems(batches=BATCHES), seeds)
+def test_a_batch_equals_a_loop(problem, seed):
+    mdp, policy = problem
+    batch = policy.parameters.shape[:-1]
+    b = np.random.default_rng(seed).normal(size=mdp.n_states)
+    process = FiniteChain(mdp, policy.probs())
+    start = np.where(process.ends.reshape(-1, mdp.n_states)[0], b, 0.0)
+    assert process.ends.shape == process.reward.shape == (*batch, mdp.n_states)
+    for n in np.ndindex(batch):
+        one = FiniteChain(mdp, policy.probs()[n])
+        assert_array_equal(process.ends[n], one.ends)
+        for name, right in (("solve", b), ("solve_transposed", start)):
+            x, y = getattr(process, name)(right), getattr(one, name)(right)
+            assert_allclose(x[n], y, rtol=1e-9, atol=1e-10)
+
+
+def test_one_factorisation_serves_every_quantity(monkeypatch):
+    calls = []
+    dgetrf = scipy.linalg.lapack.dgetrf
+
+    def counted(*args, **kwargs):
+        calls.append(args)
+        return dgetrf(*args, **kwargs)
+
+    monkeypatch.setattr(scipy.linalg.lapack, "dgetrf", counted)
+    mdp, policy = random_problem(np.random.default_rng(0))
+    for quantity in (
+        state_values,
+        action_values,
+        advantages,
+        expected_return,
+        state_visitation,
+        policy_gradient,
+    ):
+        quantity(mdp, policy)
+    assert len(calls) == 1
+
+
+def test_one_sparse_factorisation_serves_every_quantity(monkeypatch):
+    calls = []
+    splu = scipy.sparse.linalg.splu
+
+    def counted(*args, **kwargs):
+        calls.append(kwargs)
+        return splu(*args, **kwargs)
+
+    monkeypatch.setattr(scipy.sparse.linalg, "splu", counted)
+    mdp = garden(5)
+    policy = SoftmaxPolicy.tabular(np.zeros((25, 4)))
+    for quantity in (state_values, action_values, state_visitation, policy_gradient):
+        quantity(mdp, policy)
+    assert len(calls) == 1
+
+
+def test_a_sparse_grid_is_solved_with_little_fill_in():
+    # 40 x 40 cells. A dense factor would have 1600^2 = 2.6 million entries.
+    mdp = garden(40, discount=0.99)
+    process = chain(mdp, SoftmaxPolicy.tabular(np.zeros((1600, 4))))
+    process.solve(process.reward)
+    lu = process._factors._lu
+    assert lu.L.nnz + lu.U.nnz < 200_000
+    assert sparse.issparse(process.transition)
+
+
+# --- what is remembered ----------------------------------------------------------------------------
+
+
+def test_the_last_chain_is_kept_and_only_the_last():
+    mdp, policy = random_problem(np.random.default_rng(1))
+    other, _ = random_problem(np.random.default_rng(1))
+    first = chain(mdp, policy)
+    assert chain(mdp, policy) is first
+    assert chain(mdp, policy.with_parameters(policy.parameters)) is first
+    # Equal numbers, but another object: not trusted to be the same problem.
+    second = chain(other, policy)
+    assert second is not first
+    assert chain(other, policy) is second
+    gone = weakref.ref(first)
+    del first
+    gc.collect()
+    assert gone() is None
+
+
+def test_other_parameters_make_another_chain():
+    mdp, policy = random_problem(np.random.default_rng(2))
+    first = chain(mdp, policy)
+    assert chain(mdp, policy.with_parameters(policy.parameters + np.eye(12)[0])) is not first
+
+
+def test_a_batch_and_its_single_member_are_not_mixed_up():
+    mdp, policy = random_problem(np.random.default_rng(3))
+    batch = policy.with_parameters(policy.parameters[None])
+    assert state_values(mdp, policy).shape == (4,)
+    assert state_values(mdp, batch).shape == (1, 4)
+    assert state_values(mdp, policy).shape == (4,)
+
+
+def test_a_table_that_its_owner_writes_to_gives_no_stale_result():
+    mdp, _ = random_problem(np.random.default_rng(4), n_actions=2)
+    policy = TablePolicy(np.tile([0.5, 0.5], (4, 1)))
+    before = chain(mdp, policy)
+    half = state_values(mdp, policy)
+    policy.table[:] = [1.0, 0.0]
+    assert_allclose(state_values(mdp, policy), routes.values(mdp, policy.table), rtol=1e-11, atol=1e-12)
+    # The chain of before has kept its own probabilities.
+    assert_array_equal(before.probs, np.full((4, 2), 0.5))
+    assert_allclose(before.solve(before.reward), half, rtol=1e-14)
+
+
+def test_what_a_reader_does_to_a_result_does_not_come_back():
+    mdp, policy = random_problem(np.random.default_rng(5))
+    for quantity in (state_values, action_values, advantages, state_visitation, policy_gradient):
+        first = quantity(mdp, policy)
+        kept = first.copy()
+        first[...] = 0.0
+        assert_array_equal(quantity(mdp, policy), kept)
+
+
+def test_a_refused_chain_is_not_remembered():
+    mdp, policy = random_problem(np.random.default_rng(5))
+    first = chain(mdp, policy)
+    with pytest.raises(ValueError, match="policy is for 3 states"):
+        chain(mdp, ONLY)
+    assert chain(mdp, policy) is first
+
+
+def test_probabilities_may_come_as_a_list():
+    mdp, policy = random_problem(np.random.default_rng(6))
+    listed = TablePolicy(policy.probs().tolist())
+    assert_allclose(state_values(mdp, listed), state_values(mdp, policy), rtol=1e-14)
+
+
+# --- discount 1 ------------------------------------------------------------------------------------
+
+
+def closed(P):
+    """Return which states lead to which, by Warshall's rule."""
+    S = len(P)
+    leads = (P > 0) | np.eye(S, dtype=bool)
+    for k in range(S):
+        for i in range(S):
+            for j in range(S):
+                leads[i, j] |= leads[i, k] and leads[k, j]
+    return leads
+
+
+@given(seeds, st.integers(1, 7), st.booleans())
+def test_at_discount_1_the_states_that_end_are_those_that_lead_only_to_states_that_can(seed, S, thin):
+    rng = np.random.default_rng(seed)
+    # Few edges, few ends: all cases come up.
+    transition = rng.random((S, 2, S)) * (rng.random((S, 2, S)) < 1.2 / S)
+    total = transition.sum(-1, keepdims=True)
+    transition = transition / np.where(total > 0, total, 1)
+    transition[rng.random(S) < 0.2] *= 0.5
+    start = rng.integers(S)
+    mdp = FiniteMDP(transition, np.ones((S, 2)), np.eye(S)[start], 1.0)
+    probs = np.where(rng.random((S, 1)) < 0.5, [[1.0, 0.0]], [[0.5, 0.5]])
+    P, _ = routes.mixed(mdp, probs)
+    leads = closed(P)
+    ending = ((1 - mdp.transition.sum(-1)) * probs).sum(-1) > 1e-9
+    can_end = (leads & ending).any(-1)
+    sure = ~(leads & ~can_end).any(-1)
+    process = FiniteChain(as_sparse(mdp) if thin else mdp, probs)
+    if sure[start]:
+        assert_array_equal(process.ends, sure)
+        assert process.all_end == sure.all()
+        # The states left aside get NaN, the others the expected number of steps to the end.
+        inside = np.flatnonzero(sure)
+        steps = np.linalg.solve(np.eye(len(inside)) - P[np.ix_(inside, inside)], np.ones(len(inside)))
+        assert_allclose(process.solve(np.ones(S))[inside], steps, rtol=1e-9)
+        assert np.isnan(process.solve(np.ones(S))[~sure]).all()
+        visits = process.solve_transposed(mdp.initial)
+        assert_allclose(visits.sum(), steps[inside == start][0], rtol=1e-9)
+        assert_array_equal(visits[~sure], 0)
+    else:
+        with pytest.raises(ValueError, match="discount is 1 and the episode need not end: the start reaches"):
+            _ = process.ends
+
+
+def test_the_members_of_a_batch_may_differ_in_what_ends():
+    # State 0 goes on to 1 or ends; state 1 stays (action 0) or ends (action 1). Only 0 is started from.
+    transition = [[[0, 0], [0, 0]], [[0, 1], [0, 0]]]
+    mdp = FiniteMDP(transition, [[1, 1], [1, 1]], [1, 0], 1.0)
+    stays, leaves = [[0.5, 0.5], [1.0, 0.0]], [[0.5, 0.5], [0.0, 1.0]]
+    process = FiniteChain(mdp, np.array([stays, leaves, stays]))
+    assert_array_equal(process.ends, [[True, False], [True, True], [True, False]])
+    assert not process.all_end
+    assert_array_equal(process.solve(process.reward), [[1, np.nan], [1, 1], [1, np.nan]])
+    assert_array_equal(process.solve_transposed(mdp.initial), [[1, 0]] * 3)
+
+
+def test_a_discount_below_1_needs_no_end():
+    mdp = FiniteMDP([[[1.0]]], [[1.0]], [1.0], 0.75)
+    process = chain(mdp, TablePolicy(np.ones((1, 1))))
+    assert process.all_end
+    assert_array_equal(process.ends, [True])
+    assert_allclose(process.solve(process.reward), [4.0], rtol=1e-15)
+
+
+@pytest.mark.parametrize("sparse_form", [False, True])
+@pytest.mark.parametrize("quantity", [state_values, state_visitation, expected_return, policy_gradient])
+def test_at_discount_1_an_episode_that_need_not_end_is_refused(quantity, sparse_form):
+    # 0 leads to the end or to 1, and 1 to itself for ever.
+    mdp = FiniteMDP([[[0, 0.5]], [[0, 1]]], [[0], [1]], [1, 0], 1.0)
+    mdp = as_sparse(mdp) if sparse_form else mdp
+    words = (
+        "discount is 1 and the episode need not end: the start reaches state 1, from which this policy leads "
+        "to no end; expected an end with certainty. Give an absorbing state rows of total 0 to end the "
+        "episode there, or take a discount below 1"
+    )
+    with pytest.raises(ValueError, match=exactly(words)):
+        quantity(mdp, SoftmaxPolicy.tabular(np.zeros((2, 1))))
+
+
+def test_the_remedy_that_the_error_names_is_one():
+    mdp = FiniteMDP([[[0, 1]], [[0, 0]]], [[0], [1]], [1, 0], 1.0)
+    assert_array_equal(state_values(mdp, SoftmaxPolicy.tabular(np.zeros((2, 1)))), [1, 1])
+
+
+def drunkard(n_states, forwards, discount=1.0):
+    """Return a walk on a line that starts at 0 and ends beyond the last state."""
+    P = np.diag(np.full(n_states - 1, forwards), 1) + np.diag(np.full(n_states - 1, 1 - forwards), -1)
+    P[0, 0] = 1 - forwards
+    return FiniteMDP(P[:, None, :], np.ones((n_states, 1)), np.eye(n_states)[0], discount)
+
+
+def expected_steps(n_states, forwards):
+    """Return the steps that the walk takes: from s to s + 1 in m_s = (1 + (1 - f)(m_{s-1})) / f each."""
+    m, total = 1 / forwards, 1 / forwards
+    for _ in range(n_states - 1):
+        m = (1 + (1 - forwards) * m) / forwards
+        total += m
+    return total
+
+
+@pytest.mark.parametrize("n_states", [1, 2, 15])
+def test_a_long_walk_takes_the_steps_that_its_recursion_says(n_states):
+    mdp = drunkard(n_states, 0.2)
+    J = expected_return(mdp, TablePolicy(np.ones((n_states, 1))))
+    # Four times as long with each state: 15 of them keep at least six digits.
+    assert_allclose(J, expected_steps(n_states, 0.2), rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["lapack", "numpy", "sparse"])
+@pytest.mark.parametrize("n_states", [21, 30, 60])
+def test_an_end_too_far_off_for_double_precision_is_refused(n_states, form, monkeypatch):
+    assert expected_steps(n_states, 0.2) > 1e12
+    mdp = drunkard(n_states, 0.2)
+    if form == "numpy":
+        without_scipy(monkeypatch)
+    if form == "sparse":
+        mdp = as_sparse(mdp)
+    with pytest.raises(
+        ValueError, match=r"^discount is 1 and the expected number of steps to the end exceeds"
+    ):
+        state_values(mdp, TablePolicy(np.ones((n_states, 1))))
+
+
+@pytest.mark.parametrize("form", ["lapack", "numpy", "sparse"])
+def test_an_end_that_rounding_cancels_is_refused(form, monkeypatch):
+    # A row total of 1 + d / 2 counts as rounded, an end of about d as real; 1 - (1 + d) / (1 + d) is 0.
+    d = 2.0**-33
+    mdp = FiniteMDP([[[0.5, 0.5 * (1 + d)]], [[1 / (1 + d), 0]]], np.ones((2, 1)), [1, 0], 1.0)
+    assert_array_equal(mdp.ending > 0, [[False], [True]])
+    if form == "numpy":
+        without_scipy(monkeypatch)
+    if form == "sparse":
+        mdp = as_sparse(mdp)
+    with pytest.raises(
+        ValueError, match=r"^discount is 1 and the expected number of steps to the end exceeds"
+    ):
+        state_values(mdp, TablePolicy(np.ones((2, 1))))
+
+
+def test_just_below_the_longest_episode_is_allowed():
+    n_states = 19
+    assert 1e11 < expected_steps(n_states, 0.2) < 1e12
+    J = expected_return(drunkard(n_states, 0.2), TablePolicy(np.ones((n_states, 1))))
+    assert_allclose(J, expected_steps(n_states, 0.2), rtol=1e-2)
+
+
+# --- what is refused -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quantity", [chain, state_values, state_visitation, policy_gradient])
+def test_what_is_no_problem_and_what_is_no_policy_is_a_type_error(quantity):
+    _, policy = random_problem(np.random.default_rng(0))
+    with pytest.raises(TypeError, match=r"^mdp must be a FiniteMDP or a LinearQuadraticMDP, got ndarray$"):
+        quantity(np.eye(2), policy)
+    with pytest.raises(TypeError, match=r"^policy must be a FinitePolicy, got ndarray$"):
+        quantity(RING, np.ones((3, 1)))
+    with pytest.raises(TypeError, match=r"^policy must be a FinitePolicy, got LinearGaussianPolicy$"):
+        quantity(RING, LinearGaussianPolicy(0.0, 0.0))
+    mdp, _ = random_linear_quadratic(np.random.default_rng(0))
+    with pytest.raises(TypeError, match=r"^policy must be a LinearGaussianPolicy, got SoftmaxPolicy$"):
+        quantity(mdp, policy)
+
+
+def test_a_policy_for_another_problem_is_refused():
+    words = "policy is for 4 states and 3 actions; expected 3 states and 1 actions, as in mdp"
+    with pytest.raises(ValueError, match=exactly(words)):
+        chain(RING, random_problem(np.random.default_rng(0))[1])
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ([[1.0], [0.5], [1.0]], "policy.probs()[1] is [0.5]; "),
+        ([[1.0], [1.0], [np.nan]], "policy.probs()[2] is [nan]; "),
+        ([[[1.0], [1.0], [1.0]], [[1.0], [1.0], [1 + 2e-10]]], "policy.probs()[1, 2] is [1.]; "),
+    ],
+)
+def test_probabilities_that_are_none_are_refused(table, words):
+    words += "expected probabilities of at least 0 that sum to 1 within 1e-10"
+    with pytest.raises(ValueError, match=exactly(words)):
+        chain(RING, TablePolicy(np.array(table)))
+
+
+def test_a_negative_probability_is_refused_and_a_rounded_sum_is_not():
+    mdp, _ = random_problem(np.random.default_rng(0), n_states=1, n_actions=2, branching=1)
+    with pytest.raises(ValueError, match=r"^policy\.probs\(\)\[0\] is \[ 1\.5 -0\.5\]; expected"):
+        chain(mdp, TablePolicy(np.array([[1.5, -0.5]])))
+    chain(mdp, TablePolicy(np.array([[0.5, 0.5 - 0.9e-10]])))
+
+
+def test_probabilities_of_one_axis_are_refused():
+    with pytest.raises(ValueError, match=r"^policy\.probs\(\) has shape \(3,\); expected \(\.\.\., S, A\)"):
+        chain(RING, TablePolicy(np.ones(3)))
+
+
+def test_a_batch_on_sparse_transitions_is_refused():
+    mdp, policy = random_problem(np.random.default_rng(0), batch=(2, 3))
+    words = "policy is a batch of shape (2, 3); expected one policy at a time with sparse transitions"
+    with pytest.raises(ValueError, match=exactly(words)):
+        chain(as_sparse(mdp), policy)
+
+
+@pytest.mark.parametrize("form", ["lapack", "sparse"])
+def test_a_system_that_rounding_made_singular_is_an_error_and_no_number(form):
+    # The row total is 1 to within rounding, and times gamma, just below 1, it is rounded to 1.
+    mdp = FiniteMDP([[[np.nextafter(1, 2)]]], [[1]], [1], np.nextafter(1, 0))
+    mdp = as_sparse(mdp) if form == "sparse" else mdp
+    with pytest.raises(np.linalg.LinAlgError, match="singular"):
+        state_values(mdp, TablePolicy(np.ones((1, 1))))
+
+
+# --- the Gaussian chain ----------------------------------------------------------------------------
+
+
+def test_the_gaussian_chain_by_hand():
+    mdp, _ = random_linear_quadratic(np.random.default_rng(0))
+    process = chain(mdp, LinearGaussianPolicy(0.0, 0.0))
+    assert isinstance(process, LinearGaussianChain)
+    assert_allclose(process.drift, mdp.drift, rtol=1e-15)
+    assert_allclose(process.noise_variance, mdp.control**2 + mdp.noise_std**2, rtol=1e-15)
+
+
+@given(linear_quadratic_problems())
+def test_the_moments_of_the_gaussian_chain_are_the_sums_of_their_recursion(problem):
+    mdp, policy = problem
+    process = chain(mdp, policy)
+    k, s = float(policy.gain), float(np.exp(policy.log_std))
+    c, w = mdp.drift + mdp.control * k, (mdp.control * s) ** 2 + mdp.noise_std**2
+    moment, weight, total = mdp.initial_mean**2 + mdp.initial_std**2, 1.0, 0.0
+    unit, curvature = 1.0, 0.0
+    for _ in range(600):
+        total += weight * moment
+        # What a start in x = 1 without noise costs.
+        curvature += weight * (mdp.state_cost + mdp.action_cost * k**2) * unit
+        moment, unit, weight = c**2 * moment + w, c**2 * unit, weight * mdp.discount
+    assert_allclose(process.second_moment, total, rtol=1e-11)
+    assert_allclose(process.curvature, curvature, rtol=1e-11)
+    variance = 0.7
+    for t in range(6):
+        assert_allclose(process.state_variance(0.7, t), variance, rtol=1e-12)
+        variance = c**2 * variance + w
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+def test_a_batch_of_gaussian_chains_equals_a_loop(batch):
+    mdp, policy = random_linear_quadratic(np.random.default_rng(1), batch=batch)
+    process = chain(mdp, policy)
+    for name in ("drift", "noise_variance", "curvature", "second_moment"):
+        assert np.shape(getattr(process, name)) == batch
+    assert process.state_variance(0.5, 3).shape == batch
+    for n in np.ndindex(batch):
+        one = chain(mdp, policy.with_parameters(policy.parameters[n]))
+        for name in ("drift", "noise_variance", "curvature", "second_moment"):
+            assert_allclose(getattr(process, name)[n], getattr(one, name), rtol=1e-14)
+        assert_allclose(process.state_variance(0.5, 3)[n], one.state_variance(0.5, 3), rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["curvature", "second_moment"])
+def test_a_gain_without_an_expected_return_is_refused(name):
+    # gamma c^2 = 0.64 * 1.25^2 = 1 to the digit.
+    mdp, _ = random_linear_quadratic(np.random.default_rng(2), discount=0.64)
+    gains = (np.array([0.5, 1.25, -1.5]) - mdp.drift) / mdp.control
+    words = (
+        f"gain[1] is {gains[1]:g}: the closed loop has drift a + b k = 1.25, and discount * drift^2 = 1; "
+        "expected below 1, or the expected return does not exist"
+    )
+    with pytest.raises(ValueError, match=exactly(words)):
+        getattr(chain(mdp, LinearGaussianPolicy(gains, 0.0)), name)
+    with pytest.raises(ValueError, match=r"^gain is .*: the closed loop has drift a \+ b k = -1\.5, and "):
+        getattr(chain(mdp, LinearGaussianPolicy(gains[2], 0.0)), name)
+    assert np.isfinite(getattr(chain(mdp, LinearGaussianPolicy(gains[0], 0.0)), name))
