@@ -2,6 +2,7 @@
 
 from pgtlab.chain import chain
 from pgtlab.evaluation import action_values, advantages, expected_return, state_values
+from pgtlab.fisher import fisher_information, kl_divergence, natural_policy_gradient
 from pgtlab.gradients import policy_gradient, policy_gradient_by_differences
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP
 from pgtlab.policies import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy
@@ -21,6 +22,9 @@ __all__ = [
     "advantages",
     "chain",
     "expected_return",
+    "fisher_information",
+    "kl_divergence",
+    "natural_policy_gradient",
     "policy_gradient",
     "policy_gradient_by_differences",
     "state_values",

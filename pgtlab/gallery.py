@@ -109,6 +109,50 @@ def now_or_later(probability_later=0.5):
     return mdp, SoftmaxPolicy(features, [_log_odds("probability_later", probability_later)])
 
 
+def one_knob(cost=1.05, probability_first=0.5):
+    r"""One parameter for two states in turn: where a dropped discount turns the gradient round.
+
+    State 0 leads to state 1, and from there the episode ends, whatever is done. Action 0 pays 1 in state 0
+    and costs `cost` in state 1; action 1 pays nothing. :math:`\gamma = 0.9`. Both states share one parameter,
+    :math:`P(\text{action } 0) = \operatorname{sigmoid}(\theta)`.
+
+    Parameters
+    ----------
+    cost : float
+        Of action 0 in state 1.
+    probability_first : float
+        Of action 0, for the policy that comes with the problem, between 0 and 1.
+
+    Returns
+    -------
+    mdp : FiniteMDP
+    policy : SoftmaxPolicy
+        One parameter, the log odds of action 0.
+
+    Notes
+    -----
+    With p = P(action 0) and c = `cost`: J = p (1 - 0.9 c), the gradient is p (1 - p) (1 - 0.9 c). As visits
+    count 1 and 0.9, the Fisher information is 1.9 p (1 - p), and the natural gradient (1 - 0.9 c) / 1.9.
+    Whoever drops the discount of the second visit gets p (1 - p) (1 - c), of the other sign for c between
+    1 and 1 / 0.9.
+
+    References
+    ----------
+    Made for S20 (20.1).
+
+    Examples
+    --------
+    >>> from pgtlab import policy_gradient
+    >>> policy_gradient(*one_knob(cost=1.05)).round(6)
+    array([0.01375])
+    """
+    transition = np.zeros((2, 2, 2))
+    transition[0, :, 1] = 1.0
+    cost = _validate.number("cost", cost)
+    mdp = FiniteMDP(transition, [[1.0, 0.0], [-cost, 0.0]], [1.0, 0.0], 0.9)
+    return mdp, SoftmaxPolicy(_first_action_feature(2), [_log_odds("probability_first", probability_first)])
+
+
 def two_states(stay_first=0.8, stay_second=0.1, initial=(1.0, 0.0)):
     r"""Two states with a plateau: where the policy hardly goes, the gradient hardly points.
 

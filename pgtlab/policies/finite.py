@@ -210,6 +210,11 @@ class SoftmaxPolicy(FinitePolicy):
         _fits(parameters, self.features.shape)
         return self._unchecked(self.features, parameters, self._one_hot)
 
+    @property
+    def is_tabular(self):
+        """Whether the policy was made by `tabular`, with a parameter of its own for each state and action."""
+        return self._one_hot
+
     def logits(self):
         r"""Preferences :math:`\phi(s, a) \cdot \theta`, shape (..., S, A)."""
         S, A, K = self.features.shape
