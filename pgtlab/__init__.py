@@ -6,6 +6,13 @@ from pgtlab.fisher import fisher_information, kl_divergence, natural_policy_grad
 from pgtlab.gradients import policy_gradient, policy_gradient_by_differences
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP
 from pgtlab.policies import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy
+from pgtlab.stationary import (
+    average_reward,
+    average_reward_gradient,
+    differential_action_values,
+    differential_values,
+    stationary_distribution,
+)
 from pgtlab.visitation import (
     state_visitation,
     state_visitation_distribution,
@@ -20,7 +27,11 @@ __all__ = [
     "SoftmaxPolicy",
     "action_values",
     "advantages",
+    "average_reward",
+    "average_reward_gradient",
     "chain",
+    "differential_action_values",
+    "differential_values",
     "expected_return",
     "fisher_information",
     "kl_divergence",
@@ -30,5 +41,6 @@ __all__ = [
     "state_values",
     "state_visitation",
     "state_visitation_distribution",
+    "stationary_distribution",
     "transition_probabilities",
 ]

@@ -28,6 +28,7 @@ FLOORS = {
     "rollouts": 3,
     "gradients": 4,
     "fisher": 5,
+    "stationary": 5,
     "estimators": 5,
     "compatible": 6,
     "ascent": 7,

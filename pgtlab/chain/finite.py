@@ -134,7 +134,7 @@ class FiniteChain:
         -----
         The solution for ``mdp.initial`` is remembered.
         """
-        return self._visits.copy() if right is self.mdp.initial else self._transposed_solution(right)
+        return self._visits.copy() if right is self.mdp.initial else self._factors.solve_transposed(right)
 
     @cached_property
     def _values(self):
@@ -142,16 +142,13 @@ class FiniteChain:
 
     @cached_property
     def _visits(self):
-        return self._transposed_solution(self.mdp.initial)
+        return self._factors.solve_transposed(self.mdp.initial)
 
     def _solution(self, right):
         if self.all_end:
             return self._factors.solve(right)
-        return np.where(self.ends, self._factors.solve(np.where(self.ends, right, 0.0)), np.nan)
-
-    def _transposed_solution(self, right):
-        x = self._factors.solve_transposed(right)
-        return x if self.all_end else np.where(self.ends, x, 0.0)
+        # The states of `ends` lead to one another only: their equations stand alone.
+        return np.where(self.ends, self._factors.solve(right), np.nan)
 
     @cached_property
     def _factors(self):
@@ -278,10 +275,10 @@ def _sure_ends(mdp, support):
     # An edge s -> p is there if some action that the policy may take leads from s to p.
     edges = mdp.mixed_transition(support.astype(float))
     sources, targets = edges.nonzero()
-    can_end = _reached(targets, sources, ((mdp.ending > 0) & support).any(-1))
+    can_end = reached(targets, sources, ((mdp.ending > 0) & support).any(-1))
     # A state is sure to end unless it leads to one that cannot.
-    sure = ~_reached(targets, sources, ~can_end)
-    visited = _reached(sources, targets, mdp.initial > 0)
+    sure = ~reached(targets, sources, ~can_end)
+    visited = reached(sources, targets, mdp.initial > 0)
     stuck = np.flatnonzero(visited & ~can_end)
     if stuck.size:
         raise ValueError(
@@ -292,7 +289,7 @@ def _sure_ends(mdp, support):
     return sure
 
 
-def _reached(sources, targets, start):
+def reached(sources, targets, start):
     """Return the states that can be reached from `start` (bool, (S,)) along the edges, itself included."""
     order = np.argsort(sources, kind="stable")
     targets = targets[order]
@@ -312,9 +309,8 @@ def _check_lifetimes(factors, ends):
     """Raise ValueError where, at discount 1, the expected number of steps to the end is out of range."""
     try:
         steps = factors.solve(ends.astype(float))
-        longest = steps.max()
-        # Without rounding errors every state of `ends` has at least one step to go.
-        sound = np.isfinite(longest) and longest < _LONGEST_EPISODE and steps[ends].min(initial=1.0) > 0.5
+        # Without rounding errors every state of `ends` has at least one step to go. NaN is not below either.
+        sound = steps.max() < _LONGEST_EPISODE and steps[ends].min() > 0.5
     except np.linalg.LinAlgError:
         sound = False
     if not sound:
