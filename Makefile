@@ -21,7 +21,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:                # kernels of the book and of the tests must not start side by side
-.PHONY: help book test test-unit test-notebooks test-browser notebooks lint format serve lab bench lock clean
+.PHONY: help book test test-unit test-notebooks test-browser notebooks lint format serve lab bench mutants lock clean
 
 help:  ## say what there is to make
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,9 @@ bench: $(VENV)/.test-installed  ## run the benchmarks
 # LOCK_FLAGS=--upgrade moves every pin to the newest release.
 COMPILE = $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest \
     --no-build --no-config --quiet --custom-compile-command 'make lock' $(LOCK_FLAGS)
+
+mutants: $(VENV)/.test-installed  ## change the core in one place at a time and see whether a test notices (an hour)
+	$(PY) tools/mutants.py
 
 lock: $(VENV)/.book-installed  ## write requirements.txt and requirements-test.txt afresh from pyproject.toml
 	$(PY) -m pip install --quiet uv==$(UV_VERSION)

@@ -426,8 +426,8 @@ def test_probabilities_that_are_none_are_refused(table, words):
 
 
 def test_the_first_wrong_row_of_a_batch_is_named():
-    mdp, _ = random_problem(np.random.default_rng(0), n_states=2, n_actions=2, branching=1)
-    table = np.array([[[0.5, 0.5], [1.0, 0.0]], [[0.0, 1.0], [1.5, -0.5]]])
+    mdp, _ = random_problem(np.random.default_rng(0), n_states=3, n_actions=2, branching=1)
+    table = np.array([[[0.5, 0.5], [1.0, 0.0], [0.2, 0.8]], [[0.0, 1.0], [1.5, -0.5], [2.0, 2.0]]])
     with pytest.raises(ValueError, match=r"^policy\.probs\(\)\[1, 1\] is \[ 1\.5 -0\.5\]; expected"):
         chain(mdp, TablePolicy(table))
 

@@ -92,7 +92,7 @@ class FiniteChain:
         # Which states end depends on which actions are possible, not on how probable they are.
         flat, which = np.unique(support.reshape(-1, *support.shape[-2:]), axis=0, return_inverse=True)
         ends = np.array([_sure_ends(self.mdp, each) for each in flat])
-        return ends[which.ravel()].reshape(self.reward.shape)
+        return ends[which].reshape(self.reward.shape)
 
     @cached_property
     def all_end(self):

@@ -49,12 +49,12 @@ class LinearGaussianChain:
     @property
     def drift(self):
         """Drift c = a + b k of the closed loop, shape (...)."""
-        return np.asarray(self.mdp.drift + self.mdp.control * self.policy.gain)
+        return self.mdp.drift + self.mdp.control * self.policy.gain
 
     @property
     def noise_variance(self):
         """Variance of the noise of one step, from the action and from the system, shape (...)."""
-        return np.asarray((self.mdp.control * self.policy.std) ** 2 + self.mdp.noise_std**2)
+        return (self.mdp.control * self.policy.std) ** 2 + self.mdp.noise_std**2
 
     @property
     def curvature(self):
