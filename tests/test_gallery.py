@@ -19,6 +19,7 @@ from pgtlab.gallery import (
     gridworld,
     linear_quadratic,
     now_or_later,
+    one_knob,
     short_corridor,
     two_states,
 )
@@ -58,6 +59,15 @@ def test_the_corridor_is_aliased_and_reversed_in_the_middle():
     assert mdp.discount == 1
 
 
+@pytest.mark.parametrize(("cost", "p"), [(1.05, 0.5), (0.2, 0.3)])
+def test_one_knob_pays_first_and_costs_later(cost, p):
+    # K9: J = p (1 - 0.9 c), and with dp/dtheta = p (1 - p) its slope.
+    mdp, policy = one_knob(cost, p)
+    assert_allclose(expected_return(mdp, policy), p * (1 - 0.9 * cost), rtol=1e-13)
+    assert_allclose(policy_gradient(mdp, policy), [p * (1 - p) * (1 - 0.9 * cost)], rtol=1e-12)
+    assert_allclose(state_visitation(mdp, policy), [1.0, 0.9], rtol=1e-15)
+
+
 def test_now_or_later_pays_10_later():
     mdp, policy = now_or_later(0.3)
     assert_allclose(policy.probs(), [[0.3, 0.7], [0.5, 0.5]], rtol=1e-14)
@@ -89,6 +99,7 @@ def test_two_states_take_their_start():
     [
         (short_corridor, "probability_right"),
         (now_or_later, "probability_later"),
+        (one_knob, "probability_first"),
         (two_states, "stay_first"),
         (two_states, "stay_second"),
     ],

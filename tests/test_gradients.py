@@ -23,7 +23,7 @@ from pgtlab import (
     state_values,
     state_visitation,
 )
-from pgtlab.gallery import linear_quadratic, now_or_later, short_corridor, two_states
+from pgtlab.gallery import linear_quadratic, now_or_later, one_knob, short_corridor, two_states
 from tests import routes
 from tests.problems import (
     BATCHES,
@@ -40,14 +40,6 @@ from tests.problems import (
 )
 
 # --- closed forms ----------------------------------------------------------------------------------
-
-
-def knob(c, theta=0.0):
-    """Return K9: s0 -> s1 -> end; action a pays 1, then -c, action b nothing; one parameter for both."""
-    transition = np.zeros((2, 2, 2))
-    transition[0, :, 1] = 1.0
-    mdp = FiniteMDP(transition, [[1.0, 0.0], [-c, 0.0]], [1.0, 0.0], 0.9)
-    return mdp, SoftmaxPolicy(np.array([[[1.0], [0.0]]] * 2), [theta])
 
 
 @pytest.mark.parametrize("p", [0.2, 0.5, 2 - math.sqrt(2)])
@@ -73,7 +65,7 @@ def test_two_states_by_hand():
 @pytest.mark.parametrize("c", [0.5, 1.05, 1.15])
 def test_the_aliased_knob_by_hand_and_with_its_famous_mistake(c):
     # K9: (1 - 0.9 c) / 4 at theta = 0. With gamma^t dropped (M3) it is (1 - c) / 4.
-    mdp, policy = knob(c)
+    mdp, policy = one_knob(c)
     gradient = policy_gradient(mdp, policy)
     assert_allclose(gradient, [(1 - 0.9 * c) / 4], rtol=1e-12)
     undiscounted = FiniteMDP(mdp.transition, mdp.reward, mdp.initial, 1.0)
