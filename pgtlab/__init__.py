@@ -1,5 +1,7 @@
 """Exact and sampled policy gradients, small enough to read: the companion package of the book."""
 
+import importlib
+
 from pgtlab.chain import chain
 from pgtlab.evaluation import action_values, advantages, expected_return, state_values
 from pgtlab.fisher import fisher_information, kl_divergence, natural_policy_gradient
@@ -44,3 +46,13 @@ __all__ = [
     "stationary_distribution",
     "transition_probabilities",
 ]
+
+#: Rooms whose names are not taken in above; some of them need more than NumPy.
+_ROOMS = ("checks", "gallery", "plots", "symbolic", "widgets")
+
+
+def __getattr__(name):
+    # `pgtlab.gallery` works after `import pgtlab` alone, and costs nothing before it is asked for.
+    if name in _ROOMS:
+        return importlib.import_module(f"pgtlab.{name}")
+    raise AttributeError(f"module 'pgtlab' has no attribute {name!r}")

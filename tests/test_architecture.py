@@ -351,3 +351,14 @@ def test_a_docstring_without_its_sections_would_be_seen():
     assert lacks(ast.parse(good).body[0]) == []
     assert lacks(ast.parse(good.replace("x : float", "y : float")).body[0]) == ["Parameters ['x']"]
     assert lacks(ast.parse(good.replace("Returns\n    -------", "Notes\n    -----")).body[0]) == ["Returns"]
+
+
+@pytest.mark.parametrize("room", ["checks", "gallery", "plots", "symbolic", "widgets"])
+def test_a_room_is_there_after_import_pgtlab_alone(room):
+    look_up = f"import pgtlab; assert pgtlab.{room}.__name__ == 'pgtlab.{room}'"
+    subprocess.run([sys.executable, "-c", look_up], check=True)
+
+
+def test_a_name_that_is_not_there_is_refused():
+    with pytest.raises(AttributeError, match="^module 'pgtlab' has no attribute 'galery'$"):
+        _ = pgtlab.galery
