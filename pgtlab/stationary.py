@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 
 import numpy as np
 
@@ -62,9 +62,8 @@ def stationary_distribution(mdp, policy):
 
 @stationary_distribution.register
 def _(mdp: FiniteMDP, policy):
-    # With M = I - P + 1 e_0^T and d P = d, d 1 = 1:  d M = e_0, that is, M^T d = e_0.
-    M, _ = _system(mdp, policy)
-    return np.linalg.solve(np.swapaxes(M, -1, -2), np.eye(mdp.n_states)[0][:, None])[..., 0]
+    d, _ = _long_run(chain(mdp, policy))
+    return d.copy()
 
 
 @stationary_distribution.register
@@ -170,10 +169,8 @@ def differential_values(mdp, policy):
 
 @differential_values.register
 def _(mdp: FiniteMDP, policy):
-    # M x = r reads (I - P) x + x(0) 1 = r. Times d: x(0) = eta. So x is h up to a constant.
-    M, r = _system(mdp, policy)
-    x = np.linalg.solve(M, r[..., None])[..., 0]
-    return x - np.vecdot(stationary_distribution(mdp, policy), x)[..., None]
+    _, h = _long_run(chain(mdp, policy))
+    return h.copy()
 
 
 @differential_values.register
@@ -296,9 +293,10 @@ def _(mdp: LinearQuadraticMDP, policy):
     return np.stack([in_gain, 2 * policy.std**2 * Q_uu], axis=-1)
 
 
-def _system(mdp, policy):
-    """Return M = I - P + 1 e_0^T, shape (..., S, S), and r_pi; raise where M is singular."""
-    process = chain(mdp, policy)
+@lru_cache(maxsize=1)
+def _long_run(process):
+    """Return d and h of a finite chain, remembered for the last one; raise where they do not exist."""
+    mdp = process.mdp
     if mdp.is_sparse:
         raise ValueError("transitions are sparse; expected a dense array (S, A, S) for the average reward")
     ending = (process.probs * mdp.ending).sum(-1)
@@ -313,7 +311,11 @@ def _system(mdp, policy):
         _check_one_class(support)
     M = np.eye(mdp.n_states) - P
     M[..., 0] += 1.0
-    return M, process.reward
+    # With M = I - P + 1 e_0^T and d P = d, d 1 = 1:  d M = e_0, that is, M^T d = e_0.
+    d = np.linalg.solve(np.swapaxes(M, -1, -2), np.eye(mdp.n_states)[0][:, None])[..., 0]
+    # M x = r reads (I - P) x + x(0) 1 = r. Times d: x(0) = eta. So x is h up to a constant.
+    x = np.linalg.solve(M, process.reward[..., None])[..., 0]
+    return d, x - np.vecdot(d, x)[..., None]
 
 
 def _check_one_class(edges):
