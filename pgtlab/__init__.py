@@ -4,26 +4,33 @@ import importlib
 
 from pgtlab.chain import chain
 from pgtlab.evaluation import action_values, advantages, expected_return, state_values
-from pgtlab.fisher import fisher_information, kl_divergence, natural_policy_gradient
 from pgtlab.gradients import policy_gradient, policy_gradient_by_differences
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP
 from pgtlab.policies import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy
-from pgtlab.stationary import (
-    average_reward,
-    average_reward_gradient,
-    differential_action_values,
-    differential_values,
-    stationary_distribution,
-)
 from pgtlab.visitation import (
     state_visitation,
     state_visitation_distribution,
     transition_probabilities,
 )
 
+#: Names that are looked up when they are first asked for, by room: most readers need few of them at a time.
+_LATER = {
+    "fisher": ("fisher_information", "kl_divergence", "natural_policy_gradient"),
+    "rollouts": ("GeometricHorizon", "rollout"),
+    "stationary": (
+        "average_reward",
+        "average_reward_gradient",
+        "differential_action_values",
+        "differential_values",
+        "stationary_distribution",
+    ),
+    "studies": ("study",),
+}
+
 __all__ = [
     "FiniteMDP",
     "FinitePolicy",
+    "GeometricHorizon",
     "LinearGaussianPolicy",
     "LinearQuadraticMDP",
     "SoftmaxPolicy",
@@ -40,19 +47,41 @@ __all__ = [
     "natural_policy_gradient",
     "policy_gradient",
     "policy_gradient_by_differences",
+    "rollout",
     "state_values",
     "state_visitation",
     "state_visitation_distribution",
     "stationary_distribution",
+    "study",
     "transition_probabilities",
 ]
 
 #: Rooms whose names are not taken in above; some of them need more than NumPy.
-_ROOMS = ("checks", "gallery", "plots", "symbolic", "widgets")
+_ROOMS = (
+    "ascent",
+    "checks",
+    "compatible",
+    "estimators",
+    "formulas",
+    "gallery",
+    "plots",
+    "symbolic",
+    "widgets",
+)
+
+_HOME = {name: room for room, names in _LATER.items() for name in names}
 
 
 def __getattr__(name):
     # `pgtlab.gallery` works after `import pgtlab` alone, and costs nothing before it is asked for.
     if name in _ROOMS:
         return importlib.import_module(f"pgtlab.{name}")
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"pgtlab.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module 'pgtlab' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, *_ROOMS})

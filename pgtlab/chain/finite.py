@@ -272,21 +272,37 @@ def _check(mdp, probs):
 
 def _sure_ends(mdp, support):
     """Return, at discount 1, the states from which the episode is sure to end; raise if the start is not."""
-    # An edge s -> p is there if some action that the policy may take leads from s to p.
-    edges = mdp.mixed_transition(support.astype(float))
-    sources, targets = edges.nonzero()
-    can_end = reached(targets, sources, ((mdp.ending > 0) & support).any(-1))
-    # A state is sure to end unless it leads to one that cannot.
-    sure = ~reached(targets, sources, ~can_end)
-    visited = reached(sources, targets, mdp.initial > 0)
-    stuck = np.flatnonzero(visited & ~can_end)
-    if stuck.size:
+    sources, targets, can_end = _ways_to_end(mdp, support)
+    stuck = _first_stuck(mdp, sources, targets, can_end)
+    if stuck is not None:
         raise ValueError(
-            f"discount is 1 and the episode need not end: the start reaches state {stuck[0]}, from which "
+            f"discount is 1 and the episode need not end: the start reaches state {stuck}, from which "
             "this policy leads to no end; expected an end with certainty. Give an absorbing state rows of "
             "total 0 to end the episode there, or take a discount below 1"
         )
-    return sure
+    # A state is sure to end unless it leads to one that cannot.
+    return ~reached(targets, sources, ~can_end)
+
+
+def endless_state(mdp, support):
+    """Return a state that the start reaches and from which the policy leads to no end, or None.
+
+    `support` (S, A) says which actions are possible.
+    """
+    return _first_stuck(mdp, *_ways_to_end(mdp, support))
+
+
+def _ways_to_end(mdp, support):
+    """Return the edges of the chain, from `sources` to `targets`, and the states that can end."""
+    # An edge s -> p is there if some action that the policy may take leads from s to p.
+    sources, targets = mdp.mixed_transition(support.astype(float)).nonzero()
+    can_end = reached(targets, sources, ((mdp.ending > 0) & support).any(-1))
+    return sources, targets, can_end
+
+
+def _first_stuck(mdp, sources, targets, can_end):
+    stuck = np.flatnonzero(reached(sources, targets, mdp.initial > 0) & ~can_end)
+    return int(stuck[0]) if stuck.size else None
 
 
 def reached(sources, targets, start):
