@@ -1,0 +1,145 @@
+"""Owns the large study: one task, many settings, many runs of each, on as many workers as there are."""
+
+from __future__ import annotations
+
+import warnings
+from concurrent.futures import as_completed
+from functools import partial
+
+from pgtlab import _validate
+from pgtlab._progress import progress
+
+
+class StudyError(RuntimeError):
+    """Error of one run of a study.
+
+    Attributes
+    ----------
+    results : list of list
+        What the finished runs returned, as `study` would have; None for the others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def inverse(n, rng):
+    ...     return 1 / n
+    >>> try:
+    ...     study(inverse, [{"n": 2}, {"n": 0}], n_runs=1, rng=np.random.default_rng(0))
+    ... except StudyError as error:
+    ...     print(error, error.results)
+    run 0 of settings[1] = {'n': 0} raised ZeroDivisionError: division by zero [[0.5], [None]]
+    """
+
+    def __init__(self, message, results):
+        super().__init__(message)
+        self.results = results
+
+    def __reduce__(self):
+        return StudyError, (str(self), self.results)
+
+
+def study(task, settings, *, n_runs, executor=None, rng):
+    r"""Run a task for each setting several times, each time with a random generator of its own.
+
+    Parameters
+    ----------
+    task : callable
+        Called as ``task(**setting, rng=generator)``. With an executor that works in other processes it must
+        be a function of a module, and its settings and result must be picklable.
+    settings : sequence of mapping
+        Keyword arguments of the task, a mapping for each setting.
+    n_runs : int
+        Runs of each setting, at least 1.
+    executor : concurrent.futures.Executor, optional
+        Where the runs are made: processes of this machine, or an executor of Dask or MPI. Without one they
+        are made here, one after the other.
+    rng : numpy.random.Generator
+        Spawns the generator of each run.
+
+    Returns
+    -------
+    list of list
+        ``result[i][j]`` is what the task returned for ``settings[i]`` in run j; None for what an interruption
+        left undone.
+
+    Raises
+    ------
+    StudyError
+        If a task raises: names the setting and the run, has the task's own error as its cause, and keeps the
+        results of the runs that were finished. Runs that had not begun are cancelled.
+    ValueError
+        If there are no settings or `n_runs` is below 1.
+    TypeError
+        If an argument is of the wrong type.
+
+    Notes
+    -----
+    Run j of setting i gets the same generator whatever the executor and however many workers it has, so that
+    the results are the same bit for bit. Interrupted from the keyboard, the study returns what is done, with
+    a RuntimeWarning that says how much.
+
+    References
+    ----------
+    NumPy, "Parallel random number generation", on `Generator.spawn`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def mean(n, rng):
+    ...     return rng.random(n).mean().round(1).item()
+    >>> study(mean, [{"n": 10_000}, {"n": 20_000}], n_runs=3, rng=np.random.default_rng(0))
+    [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]
+    """
+    _validate.generator(rng)
+    settings = [_setting(i, each) for i, each in enumerate(settings)]
+    if not settings:
+        raise ValueError("settings is empty; expected at least one mapping of keyword arguments")
+    n_runs = _validate.count("n_runs", n_runs, 1)
+    generators = rng.spawn(len(settings) * n_runs)
+    jobs = [(i, j, generators[i * n_runs + j]) for i in range(len(settings)) for j in range(n_runs)]
+    results = [[None] * n_runs for _ in settings]
+    made = _here(task, settings, jobs) if executor is None else _elsewhere(task, settings, jobs, executor)
+    done = 0
+    try:
+        for (i, j), result in progress(made, len(jobs), "runs"):
+            results[i][j] = result()
+            done += 1
+    except KeyboardInterrupt:
+        warnings.warn(
+            f"interrupted after {done} of {len(jobs)} runs; the others are None", RuntimeWarning, stacklevel=2
+        )
+    except Exception as error:
+        where = f"run {j} of settings[{i}] = {settings[i]!r}"
+        raise StudyError(f"{where} raised {type(error).__name__}: {error}", results) from error
+    finally:
+        made.close()
+    return results
+
+
+def _setting(i, setting):
+    try:
+        setting = dict(setting)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"settings[{i}] must be a mapping of keyword arguments, got {type(setting).__name__}"
+        ) from None
+    if "rng" in setting:
+        raise ValueError(f"settings[{i}] has an rng; expected none, for the study gives each run its own")
+    return setting
+
+
+def _here(task, settings, jobs):
+    """Yield the place of each run, and a function that gives its result."""
+    for i, j, generator in jobs:
+        yield (i, j), partial(task, **settings[i], rng=generator)
+
+
+def _elsewhere(task, settings, jobs, executor):
+    """Yield the same in the order in which the runs are finished."""
+    places = {executor.submit(task, **settings[i], rng=generator): (i, j) for i, j, generator in jobs}
+    try:
+        for future in as_completed(places):
+            yield places[future], future.result
+    finally:
+        for future in places:
+            future.cancel()
