@@ -11,11 +11,14 @@ from pgtlab.chain import chain
 from pgtlab.evaluation import advantages
 from pgtlab.gradients import policy_gradient
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
-from pgtlab.policies import LinearGaussianPolicy
+from pgtlab.policies import LinearGaussianPolicy, SoftmaxPolicy
 from pgtlab.visitation import state_visitation
 
 #: Singular values of the weighted scores below this share of the largest one count as zero.
 RANK_TOLERANCE = 1e-12
+
+#: Condition number of the Fisher information, in the 1-norm, up to which the normal equations are solved.
+WELL_CONDITIONED = 1e8
 
 
 @singledispatch
@@ -113,8 +116,13 @@ def natural_policy_gradient(mdp, policy):
 
     Notes
     -----
-    The weighted least squares problem behind it is solved as such, by singular values: those below 1e-12 of
-    the largest count as zero. Nothing is added to the Fisher information, and it is not formed.
+    It solves the least squares problem :math:`\sqrt{\rho \pi} \, (\mathrm{SC} \cdot w - A) \to \min`. Where
+    the condition number of the Fisher information, in the 1-norm, is at most 1e8, by its Cholesky factor and
+    one step of refinement on the residual: the relative error is about 1e-16 times that condition number, as
+    with singular values. Else, and so wherever it is singular, by the singular values of
+    :math:`\sqrt{\rho \pi} \, \mathrm{SC}`: those below 1e-12 of the largest count as zero. Nothing is ever
+    added to the Fisher information. With many parameters the cost is about twice that of forming it, or six
+    times by the singular values. A tabular policy needs neither.
 
     References
     ----------
@@ -143,17 +151,15 @@ def _(mdp: FiniteMDP, policy):
     # grad J = X^T y and FIM = X^T X with X = sqrt(rho pi) SC and y = sqrt(rho pi) A: the solution of least
     # norm of X^T X w = X^T y is that of the least squares problem X w = y.
     X, y = _scaled_scores(policy, weights), _pairs(np.sqrt(weights) * A)
-    U, singular, Vt = np.linalg.svd(X, full_matrices=False)
-    along = (y[..., None, :] @ U)[..., 0, :]
-    counts = singular > RANK_TOLERANCE * singular[..., :1]
-    along = np.divide(along, singular, where=counts, out=np.zeros_like(along))
-    return (along[..., None, :] @ Vt)[..., 0, :]
+    return _least_norm(X, y)
 
 
 @natural_policy_gradient.register
 def _(mdp: LinearQuadraticMDP, policy):
-    # The Fisher information is diagonal and regular.
-    return policy_gradient(mdp, policy) / np.einsum("...kk->...k", fisher_information(mdp, policy))
+    # The Fisher information is diagonal. For a state that is 0 for ever the gain has none, and no gradient.
+    gradient = policy_gradient(mdp, policy)
+    information = np.einsum("...kk->...k", fisher_information(mdp, policy))
+    return np.divide(gradient, information, where=information > 0, out=np.zeros_like(gradient))
 
 
 @singledispatch
@@ -230,7 +236,10 @@ def _(mdp: LinearQuadraticMDP, policy, other):
 
 def _scaled_scores(policy, weights):
     """Return sqrt(rho pi) SC as a matrix of shape (..., S*A, K)."""
-    X = np.sqrt(weights)[..., None] * policy.scores()
+    scores = policy.scores()
+    # A softmax policy makes them afresh at each call; a reader's own may hand out an array that it keeps.
+    own = type(policy) is SoftmaxPolicy
+    X = np.multiply(np.sqrt(weights)[..., None], scores, out=scores if own else None)
     return X.reshape(*X.shape[:-3], -1, X.shape[-1])
 
 
@@ -246,3 +255,56 @@ def _tabular(weights, A):
     taken = weights > 0
     mean = A.sum(-1, keepdims=True) / np.maximum(taken.sum(-1, keepdims=True), 1)
     return _pairs(np.where(taken, A - mean, 0.0))
+
+
+def _least_norm(X, y):
+    """Return the least squares solution of least norm of X w = y, for one problem or a stack of them."""
+    if X.ndim == 2:
+        try:
+            return _by_lapack(X, y)
+        except ImportError:
+            pass
+    with np.errstate(over="ignore", invalid="ignore"):
+        F = np.swapaxes(X, -1, -2) @ X
+    good = np.linalg.cond(F, 1) <= WELL_CONDITIONED
+    w = np.empty((*X.shape[:-2], X.shape[-1]))
+    if good.any():
+        w[good] = _refined(X[good], y[good], lambda right: np.linalg.solve(F[good], right[..., None])[..., 0])
+    if not good.all():
+        w[~good] = _by_singular_values(X[~good], y[~good])
+    return w
+
+
+def _by_lapack(X, y):
+    """Return the same for one problem; ImportError without SciPy."""
+    from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        F = X.T @ X
+        norm = np.abs(F).sum(0).max()
+    # F is symmetric, so F.T is F in Fortran order: nothing is copied.
+    factor, failed = dpotrf(F.T, clean=0, overwrite_a=1)
+    # The reciprocal of the condition number, NaN if something else is.
+    share = 0.0 if failed else dpocon(factor, norm)[0]
+    if share * WELL_CONDITIONED >= 1:
+        return _refined(X, y, lambda right: dpotrs(factor, right)[0])
+    return _by_singular_values(X, y)
+
+
+def _refined(X, y, solve):
+    """Return the solution of X^T X w = X^T y by `solve`, improved once on the residual of X w = y."""
+    w = solve(_rows_times(y, X))
+    residual = y - (X @ w[..., None])[..., 0]
+    return w + solve(_rows_times(residual, X))
+
+
+def _by_singular_values(X, y):
+    w = np.empty((*X.shape[:-2], X.shape[-1]))
+    for at in np.ndindex(X.shape[:-2]):
+        w[at] = np.linalg.lstsq(X[at], y[at], rcond=RANK_TOLERANCE)[0]
+    return w
+
+
+def _rows_times(row, matrix):
+    """Return the product of a row vector (..., n) and a matrix (..., n, m)."""
+    return (row[..., None, :] @ matrix)[..., 0, :]

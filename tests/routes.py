@@ -133,3 +133,39 @@ def differences(f, theta, direction, step=1e-4):
     near = f(theta + step * direction) - f(theta - step * direction)
     far = f(theta + 2 * step * direction) - f(theta - 2 * step * direction)
     return (8 * near - far) / (12 * step)
+
+
+def action_values_at(mdp, probs, discount):
+    """Return Q at another discount, entry by entry; 0 in the states that the start does not reach."""
+    inside = reachable(mdp, probs)
+    S, A = np.shape(mdp.reward)
+    P, r = mixed(mdp, probs)
+    V, Q = np.zeros(S), np.zeros((S, A))
+    V[inside] = series(r[inside], lambda term: P[np.ix_(inside, inside)] @ term, discount)
+    for s in inside:
+        for a in range(A):
+            Q[s, a] = mdp.reward[s, a] + discount * sum(mdp.transition[s, a, p] * V[p] for p in range(S))
+    return Q
+
+
+def score_equations(mdp, policy, values, rho=None):
+    """Return E[SC SC^T] and E[SC f] as sums over states and actions, with the weights rho pi."""
+    probs, scores = policy.probs(), policy.scores()
+    rho = visits(mdp, probs) if rho is None else rho
+    S, A, K = scores.shape
+    F, g = np.zeros((K, K)), np.zeros(K)
+    for s in range(S):
+        for a in range(A):
+            if rho[s] * probs[s, a] > 0:
+                F += rho[s] * probs[s, a] * np.outer(scores[s, a], scores[s, a])
+                g += rho[s] * probs[s, a] * scores[s, a] * values[s, a]
+    return F, g
+
+
+def assert_least_solution(F, g, w, rtol=1e-8):
+    """Assert that F w = g for a symmetric matrix F, and that no shorter w does it."""
+    scale = 1 + np.abs(F).max() * np.abs(w).max() + np.abs(g).max()
+    np.testing.assert_allclose(F @ w, g, rtol=0, atol=rtol * scale)
+    eigenvalues, vectors = np.linalg.eigh(F)
+    unseen = vectors[:, eigenvalues < 1e-9 * max(eigenvalues.max(), 1e-300)]
+    np.testing.assert_allclose(unseen.T @ w, 0.0, atol=1e-6 * (1 + np.abs(w).max()))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from numpy.testing import assert_allclose
 from pgtlab import (
     FiniteMDP,
     LinearGaussianPolicy,
+    LinearQuadraticMDP,
     SoftmaxPolicy,
     advantages,
     fisher_information,
@@ -84,6 +87,34 @@ def test_the_natural_gradient_crosses_the_plateau_that_the_gradient_does_not():
     assert_allclose(natural, A[:, 0] - A[:, 1], rtol=1e-11)
     rho, probs = state_visitation(mdp, policy), policy.probs()
     assert_allclose(gradient, rho * probs[:, 0] * probs[:, 1] * natural, rtol=1e-11)
+
+
+@pytest.mark.parametrize("cost", [0.5, 1.15])
+def test_a_normalised_fisher_information_beside_a_gradient_that_is_not_is_caught_by_length(cost):
+    # M8 on K9: the mass of rho is 1 + 0.9, so the natural gradient comes out 1.9 times too long: 1 - 0.9 c.
+    mdp, policy = one_knob(cost)
+    mass = state_visitation(mdp, policy).sum()
+    mistaken = policy_gradient(mdp, policy) / (fisher_information(mdp, policy) / mass)[0]
+    assert_allclose(mistaken, [1 - 0.9 * cost], rtol=1e-11)
+    natural = natural_policy_gradient(mdp, policy)
+    assert np.sign(mistaken) == np.sign(natural)
+    assert_allclose(mistaken / natural, [1.9], rtol=1e-11)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_features_in_the_place_of_scores_are_caught(p):
+    # M12 on K2: the feature of "later" is 1, its score 1 - p. With the feature FIM is p and the gradient 9 p,
+    # so the natural gradient is 9, the value of later, where 8 is what it is better by.
+    mdp, policy = now_or_later(p)
+    weights = (state_visitation(mdp, policy)[:, None] * policy.probs())[..., None]
+    values = np.array([[9.0, 1.0], [10.0, 10.0]])[..., None]
+
+    def natural(rows):
+        return (weights * rows * values).sum() / (weights * rows**2).sum()
+
+    assert natural(policy.features) == pytest.approx(9.0, rel=1e-12)
+    assert natural(policy.scores()) == pytest.approx(8.0, rel=1e-12)
+    assert natural_policy_gradient(mdp, policy)[0] == pytest.approx(8.0, rel=1e-12)
 
 
 # --- second routes ---------------------------------------------------------------------------------
@@ -182,6 +213,146 @@ def test_the_linear_quadratic_quantities_are_their_integrals(problem):
     assert_allclose(kl_divergence(mdp, policy, other), divergence, rtol=1e-8, atol=1e-9)
     expected = np.linalg.solve(F, policy_gradient(mdp, policy))
     assert_allclose(natural_policy_gradient(mdp, policy), expected, rtol=1e-7, atol=1e-9)
+
+
+# --- ill-conditioned Fisher information ------------------------------------------------------------
+
+#: How far the third feature is from the sum of the first two. The condition number of the Fisher information
+#: is about the inverse square: the Cholesky factor serves the first three, the singular values the others.
+GAPS = [1e-1, 1e-2, 1e-3, 3e-5, 1e-6, 1e-8, 1e-10]
+
+
+def without_scipy(monkeypatch):
+    """Make every import of SciPy's LAPACK fail, as where SciPy is not installed."""
+    monkeypatch.setitem(sys.modules, "scipy.linalg.lapack", None)
+
+
+def nearly_redundant(seed, gap, batch=(), **kwargs):
+    """Return a problem and a policy with three features that are linearly dependent but for `gap`."""
+    rng = np.random.default_rng(seed)
+    mdp, _ = random_problem(rng, **kwargs)
+    two = rng.normal(size=(4, 3, 2))
+    third = two.sum(-1, keepdims=True) + gap * rng.normal(size=(4, 3, 1))
+    return mdp, SoftmaxPolicy(np.concatenate([two, third], axis=-1), rng.normal(size=(*batch, 3)))
+
+
+def in_rationals(X, y):
+    """Return the least squares solution of X w = y without any rounding, by elimination on fractions."""
+    X, y = [[Fraction(each) for each in row] for row in X.tolist()], [Fraction(each) for each in y.tolist()]
+    K = len(X[0])
+    rows = [
+        [sum(row[k] * row[l] for row in X) for l in range(K)]
+        + [sum(row[k] * target for row, target in zip(X, y, strict=True))]
+        for k in range(K)
+    ]
+    for k in range(K):
+        rows[k] = [each / rows[k][k] for each in rows[k]]
+        for l in range(K):
+            if l != k:
+                rows[l] = [a - rows[l][k] * b for a, b in zip(rows[l], rows[k], strict=True)]
+    return np.array([float(row[K]) for row in rows])
+
+
+def rounding_of_least_squares(X, y, w):
+    """Return the relative change of w if X and y are rounded (Wedin; Higham, section 20.1)."""
+    singular = np.linalg.svd(X, compute_uv=False)
+    condition, residual = singular[0] / singular[-1], np.linalg.norm(y - X @ w)
+    return 2.2e-16 * (condition + condition**2 * residual / (singular[0] * np.linalg.norm(w)))
+
+
+@pytest.mark.parametrize("setting", ["SciPy", "NumPy alone", "stack"])
+@pytest.mark.parametrize("gap", GAPS)
+def test_the_natural_gradient_is_as_accurate_as_rounding_allows(gap, setting, monkeypatch):
+    if setting == "NumPy alone":
+        without_scipy(monkeypatch)
+    for seed in range(3):
+        mdp, policy = nearly_redundant(seed, gap)
+        weights = state_visitation(mdp, policy)[:, None] * policy.probs()
+        X = (np.sqrt(weights)[..., None] * policy.scores()).reshape(-1, 3)
+        y = (np.sqrt(weights) * advantages(mdp, policy)).ravel()
+        exact = in_rationals(X, y)
+        allowed = 4 * rounding_of_least_squares(X, y, exact)
+
+        def error(w, exact=exact):
+            return np.linalg.norm(w - exact) / np.linalg.norm(exact)
+
+        if setting == "stack":
+            policy = policy.with_parameters([policy.parameters])
+        natural = natural_policy_gradient(mdp, policy)
+        assert error(natural.reshape(3)) < allowed
+        # The normal equations alone, or with a ridge, would not do.
+        if gap in (3e-5, 1e-6):
+            F, gradient = X.T @ X, X.T @ y
+            assert error(np.linalg.solve(F, gradient)) > 20 * allowed
+            ridge = 1e-10 * np.trace(F) / 3 * np.eye(3)
+            assert error(np.linalg.solve(F + ridge, gradient)) > 20 * allowed
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_stack_of_well_and_ill_conditioned_policies_is_a_loop(alone, monkeypatch):
+    if alone:
+        without_scipy(monkeypatch)
+    mdp, policies = nearly_redundant(11, 1e-2, batch=(3,), n_shut=1)
+    theta = policies.parameters.copy()
+    # The second policy takes one action more often: its Fisher information is nearly 0 in one direction.
+    theta[1] *= 5.0
+    policies = policies.with_parameters(theta)
+    condition = np.linalg.cond(fisher_information(mdp, policies), 1)
+    assert (condition <= 1e8).tolist() == [True, False, True]
+    natural = natural_policy_gradient(mdp, policies)
+    for each, w in zip(theta, natural, strict=True):
+        one = policies.with_parameters(each)
+        X = np.sqrt(state_visitation(mdp, one)[:, None] * one.probs())[..., None] * one.scores()
+        y = np.sqrt(state_visitation(mdp, one)[:, None] * one.probs()) * advantages(mdp, one)
+        expected = np.linalg.lstsq(X.reshape(-1, 3), y.ravel(), rcond=1e-12)[0]
+        assert_allclose(w, expected, rtol=1e-6, atol=1e-9)
+        assert_allclose(natural_policy_gradient(mdp, one), expected, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_many_features_of_full_rank_and_one_too_many(alone, monkeypatch):
+    if alone:
+        without_scipy(monkeypatch)
+    rng = np.random.default_rng(12)
+    mdp, _ = random_problem(rng, n_states=20, n_actions=4, n_shut=2)
+    features, theta = rng.normal(size=(20, 4, 30)), 0.3 * rng.normal(size=31)
+    policy = SoftmaxPolicy(features, theta[:30])
+    natural, F = natural_policy_gradient(mdp, policy), fisher_information(mdp, policy)
+    assert np.linalg.cond(F, 1) < 1e8
+    assert_allclose(natural, np.linalg.solve(F, policy_gradient(mdp, policy)), rtol=1e-8, atol=1e-10)
+    # With the last feature twice, each of the two takes half of its weight: the least norm. Preferences are
+    # as before if theta is split between them.
+    twice = np.concatenate([features, features[..., -1:]], axis=-1)
+    split = np.append(theta[:29], [theta[29] - 1.0, 1.0])
+    expected = np.append(natural[:29], [natural[29] / 2] * 2)
+    assert_allclose(
+        natural_policy_gradient(mdp, SoftmaxPolicy(twice, split)), expected, rtol=1e-8, atol=1e-10
+    )
+
+
+class Kept(SoftmaxPolicy):
+    """Policy of a reader that hands out the same array of scores each time."""
+
+    def scores(self):
+        if "_kept" not in self.__dict__:
+            object.__setattr__(self, "_kept", super().scores())
+        return self._kept
+
+
+def test_the_scores_that_a_policy_keeps_are_not_written_to():
+    mdp, policy = random_problem(np.random.default_rng(13), features="linear")
+    kept = Kept(policy.features, policy.parameters)
+    before = kept.scores().copy()
+    assert_allclose(natural_policy_gradient(mdp, kept), natural_policy_gradient(mdp, policy), rtol=1e-13)
+    assert_allclose(fisher_information(mdp, kept), fisher_information(mdp, policy), rtol=1e-13)
+    np.testing.assert_array_equal(kept.scores(), before)
+
+
+def test_a_state_that_is_zero_for_ever_gives_the_gain_no_say():
+    # Start in 0 and discount 0: no state but 0 counts. In log s the natural gradient is -s^2 r, here r = 2.
+    mdp = LinearQuadraticMDP(1.0, 1.0, 1.0, 2.0, 0.5, initial_mean=0.0, initial_std=0.0, discount=0.0)
+    policy = LinearGaussianPolicy(-0.5, math.log(0.3))
+    assert_allclose(natural_policy_gradient(mdp, policy), [0.0, -0.18], rtol=1e-13)
 
 
 # --- batches ---------------------------------------------------------------------------------------
