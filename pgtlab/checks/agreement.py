@@ -1,4 +1,4 @@
-"""Owns the checks that the book, the exercises and the tests assert with."""
+"""Owns the comparison of two sides of a claim, and the check that must fail."""
 
 from __future__ import annotations
 
@@ -89,10 +89,9 @@ def _sides(sides, within):
 
 
 def _compare(left_name, left, right_name, right, within, cause):
-    because = f". Likely cause: {cause}" if cause else ""
     if left.shape != right.shape:
         raise AssertionError(
-            f"{left_name} has shape {left.shape} but {right_name} has shape {right.shape}{because}"
+            f"{left_name} has shape {left.shape} but {right_name} has shape {right.shape}{because(cause)}"
         )
     # Equal infinities agree, and so does NaN with NaN.
     same = (left == right) | (np.isnan(left) & np.isnan(right))
@@ -103,23 +102,32 @@ def _compare(left_name, left, right_name, right, within, cause):
         place = _validate.subscript(at)
         raise AssertionError(
             f"{left_name}{place} is {left[at]:.6g} but {right_name}{place} is {right[at]:.6g}: "
-            f"they differ by {gap[at]:.3g}, more than {within:g}{because}"
+            f"they differ by {gap[at]:.3g}, more than {within:g}{because(cause)}"
         )
 
 
 def _show(values, within):
-    width = max(map(len, values))
     decimals = max(0, math.ceil(-math.log10(within)) + 1)
+    show({name: np.round(value, decimals) for name, value in values.items()}, digits=6)
+
+
+def show(values, *, digits):
+    """Print arrays with their names, to so many significant digits."""
+    width = max(map(len, values))
     for name, value in values.items():
-        # Adding 0 turns -0 into 0.
-        rounded = np.round(value, decimals) + 0.0
         text = np.array2string(
-            rounded,
+            # Adding 0 turns -0 into 0.
+            value + 0.0,
             separator=", ",
             threshold=30,
             edgeitems=3,
             max_line_width=_LINE,
             prefix=" " * (width + 2),
-            formatter={"float_kind": lambda x: f"{x:.6g}"},
+            formatter={"float_kind": lambda x: f"{x:.{digits}g}"},
         )
         print(f"{name:<{width}}  {text}")
+
+
+def because(cause):
+    """Return the end of a message that names a likely cause, if there is one."""
+    return f". Likely cause: {cause}" if cause else ""
