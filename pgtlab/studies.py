@@ -97,23 +97,32 @@ def study(task, settings, *, n_runs, executor=None, rng):
     n_runs = _validate.count("n_runs", n_runs, 1)
     generators = rng.spawn(len(settings) * n_runs)
     jobs = [(i, j, generators[i * n_runs + j]) for i in range(len(settings)) for j in range(n_runs)]
-    results = [[None] * n_runs for _ in settings]
-    made = _here(task, settings, jobs) if executor is None else _elsewhere(task, settings, jobs, executor)
-    done = 0
+    futures, finished, place = {}, {}, None
+    if executor is None:
+        made = _here(task, settings, jobs)
+    else:
+        made = _elsewhere(task, settings, jobs, executor, futures)
     try:
-        for (i, j), result in progress(made, len(jobs), "runs"):
-            results[i][j] = result()
-            done += 1
+        for place, result in progress(made, len(jobs), "runs"):
+            finished[place] = result()
     except KeyboardInterrupt:
+        finished |= _stop(futures)
         warnings.warn(
-            f"interrupted after {done} of {len(jobs)} runs; the others are None", RuntimeWarning, stacklevel=2
+            f"interrupted after {len(finished)} of {len(jobs)} runs; the others are None",
+            RuntimeWarning,
+            stacklevel=2,
         )
     except Exception as error:
-        where = f"run {j} of settings[{i}] = {settings[i]!r}"
-        raise StudyError(f"{where} raised {type(error).__name__}: {error}", results) from error
-    finally:
-        made.close()
-    return results
+        finished |= _stop(futures)
+        # Before the first run only the executor can have failed.
+        if place is None:
+            raise
+        i, j = place
+        raise StudyError(
+            f"run {j} of settings[{i}] = {settings[i]!r} raised {type(error).__name__}: {error}",
+            _in_order(finished, len(settings), n_runs),
+        ) from error
+    return _in_order(finished, len(settings), n_runs)
 
 
 def _setting(i, setting):
@@ -134,12 +143,29 @@ def _here(task, settings, jobs):
         yield (i, j), partial(task, **settings[i], rng=generator)
 
 
-def _elsewhere(task, settings, jobs, executor):
-    """Yield the same in the order in which the runs are finished."""
-    places = {executor.submit(task, **settings[i], rng=generator): (i, j) for i, j, generator in jobs}
-    try:
-        for future in as_completed(places):
-            yield places[future], future.result
-    finally:
-        for future in places:
-            future.cancel()
+def _elsewhere(task, settings, jobs, executor, futures):
+    """Yield the same in the order in which the runs are finished; note the place of each future."""
+    for i, j, generator in jobs:
+        # The settings as one argument: an executor has keyword arguments of its own.
+        futures[executor.submit(_run, task, settings[i], generator)] = i, j
+    for future in as_completed(futures):
+        yield futures[future], future.result
+
+
+def _run(task, setting, generator):
+    return task(**setting, rng=generator)
+
+
+def _stop(futures):
+    """Cancel what has not begun, and return the results of what is finished by place."""
+    for future in futures:
+        future.cancel()
+    return {
+        place: future.result()
+        for future, place in futures.items()
+        if future.done() and not future.cancelled() and future.exception() is None
+    }
+
+
+def _in_order(finished, n_settings, n_runs):
+    return [[finished.get((i, j)) for j in range(n_runs)] for i in range(n_settings)]
