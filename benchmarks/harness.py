@@ -1,4 +1,4 @@
-"""Owns the measuring: rounds of interleaved cases, their ratios to a base, and the report.
+"""Owns the measuring: rounds of interleaved cases, their ratios to a base, the report and its picture.
 
 On a shared machine a time drifts, and all cases drift together. So every case runs once a round, in
 reversed order in odd rounds, and what is reported is the median over rounds of t_case / t_base.
@@ -119,6 +119,42 @@ def report(name, tables):
     (OUTPUT / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
 
 
+def stored():
+    """Return the tables of ratios that `report` has written below `_build/bench`, by benchmark."""
+    found = {}
+    for path in sorted(OUTPUT.glob("*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found[content["benchmark"]] = [table for table in content["tables"] if "cases" in table]
+    return found
+
+
+def picture():
+    """Draw the ratios of all stored tables beside their aims, as `ratios.svg` and `ratios.png`.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The two files; none if nothing is stored or matplotlib is not installed.
+    """
+    tables = [table for each in stored().values() for table in each]
+    if not tables:
+        print(f"\nno picture: nothing is stored in {OUTPUT}")
+        return []
+    try:
+        from matplotlib import rc_context
+    except ImportError:
+        print("\nno picture: matplotlib is not installed")
+        return []
+    files = [OUTPUT / "ratios.svg", OUTPUT / "ratios.png"]
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "ratios"}):
+        figure = _draw(tables)
+        for path in files:
+            metadata = {"Date": None} if path.suffix == ".svg" else {}
+            figure.savefig(path, dpi=150, metadata=metadata)
+    print(f"\nthe picture of all ratios: {', '.join(map(str, files))}")
+    return files
+
+
 def environment():
     """Return when and on what the measuring is done: versions, processor, load."""
     found = {"date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "python": platform.python_version()}
@@ -169,6 +205,69 @@ def _print(table):
     sys.stdout.flush()
 
 
+#: Colour and marker of a ratio: that an aim is missed shows in black and white too.
+_MARKS = {True: ("#0072b2", "o"), False: ("#d55e00", "X"), None: ("0.45", "o")}
+
+
+def _draw(tables):
+    """Return a figure with a line for each case, under the title of its table, from the top down."""
+    from matplotlib.figure import Figure
+
+    n_lines = sum(len(table["cases"]) + 2 for table in tables)
+    height = 0.19 * n_lines + 1.0
+    figure = Figure(figsize=(10.0, height))
+    axes = figure.add_axes((0.36, 0.62 / height, 0.46, 1 - 0.9 / height))
+    line = 0
+    for table in tables:
+        _write(axes, -0.76, line, table["title"], weight="bold", bbox={"color": "white", "pad": 1})
+        for row in table["cases"]:
+            line += 1
+            _draw_case(axes, line, row, is_base=row is table["cases"][0])
+        axes.axhline(line + 0.9, color="0.9", linewidth=0.6)
+        line += 2
+    axes.axvline(1.0, color="black", linewidth=0.8)
+    axes.set(xscale="log", ylim=(line - 1, -1), yticks=[])
+    axes.set_xlabel("time of a case / time of the first of its table (median, quartiles)", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    axes.spines[["left", "right", "top"]].set_visible(False)
+    _draw_key(figure)
+    return figure
+
+
+def _draw_case(axes, line, row, *, is_base):
+    low, ratio, high = row["ratio"]
+    colour, marker = _MARKS[row.get("met")]
+    words = f"1 = {_duration(row['seconds'][1])}" if is_base else f"{ratio:.3g}"
+    if not is_base:
+        axes.plot([low, high], [line, line], color=colour, linewidth=1.5, solid_capstyle="butt")
+        axes.plot(ratio, line, marker, color=colour, markersize=5)
+    if "aim" in row:
+        axes.plot(float(row["aim"].split()[-1]), line, "|", color="black", markersize=10)
+        words += f", {row['aim']}: {'met' if row['met'] else 'missed'}"
+    _write(axes, -0.02, line, row["case"], ha="right")
+    _write(axes, 1.02, line, words, color=colour)
+
+
+def _write(axes, x, line, words, **style):
+    """Write beside the axes; `x` is a share of their width."""
+    axes.text(x, line, words, va="center", fontsize=8, transform=axes.get_yaxis_transform(), **style)
+
+
+def _draw_key(figure):
+    from matplotlib.lines import Line2D
+
+    names = {True: "aim met", False: "aim missed", None: "no aim"}
+    entries = [
+        Line2D([], [], color=colour, marker=marker, linestyle="", markersize=5, label=names[met])
+        for met, (colour, marker) in _MARKS.items()
+    ]
+    entries.append(Line2D([], [], color="black", marker="|", linestyle="", markersize=10, label="aim"))
+    figure.legend(
+        handles=entries, loc="upper center", ncols=4, fontsize=8, frameon=False, bbox_to_anchor=(0.59, 1.0)
+    )
+
+
 def _quartiles(values):
     return [float(f"{each:.4g}") for each in np.quantile(values, [0.25, 0.5, 0.75])]
 
@@ -178,10 +277,10 @@ def _meets(aim, ratio):
 
 
 def _duration(seconds):
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} us"
+    return f"{seconds * 1e9:.3g} ns"
 
 
 def _processor():
