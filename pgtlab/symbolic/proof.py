@@ -1,0 +1,158 @@
+"""Owns what a proof is here: lines of two expressions each, and the test that they are equal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+#: Characters in a printed line; a page of the book shows as many without scrolling.
+_LINE = 76
+
+
+def equal(left, right):
+    """Whether two expressions, or two matrices, are equal for all values of their symbols.
+
+    Parameters
+    ----------
+    left, right : sympy.Expr or sympy.Matrix
+
+    Returns
+    -------
+    bool
+        True only if SymPy reduces every difference to 0.
+
+    Notes
+    -----
+    Functions that are not defined further, such as :math:`\\pi(\\theta)`, and their derivatives count as
+    symbols: what holds for all letters in their place holds for all functions.
+
+    Examples
+    --------
+    >>> x = sp.Symbol("x")
+    >>> equal((x**2 - 1) / (x - 1), x + 1), equal(x, x + 1)
+    (True, False)
+    """
+    left, right = (sp.Matrix([side]) if not hasattr(side, "shape") else side for side in (left, right))
+    return left.shape == right.shape and all(_vanishes(each) for each in left - right)
+
+
+def _vanishes(difference):
+    unknown = difference.atoms(AppliedUndef, sp.Derivative)
+    difference = difference.xreplace({each: sp.Dummy() for each in unknown})
+    try:
+        # A fraction of polynomials with rational coefficients is 0 only if nothing is left of its numerator,
+        # once that is multiplied out.
+        return _fraction(difference, _ring(difference))[0] == 0
+    except ValueError:
+        # No such fraction: there are roots, exponentials or letters in an exponent.
+        numerator, _ = sp.fraction(sp.together(difference))
+        expanded = sp.expand(numerator)
+    return expanded == 0 or (not _is_not_0_somewhere(difference) and sp.simplify(difference) == 0)
+
+
+def _ring(expression):
+    # One letter more than the expression has: SymPy makes no ring without letters.
+    return sp.ring([sp.Dummy(), *sorted(expression.free_symbols, key=str)], sp.QQ)[0]
+
+
+def _fraction(expression, ring):
+    """Return numerator and denominator, a polynomial of the ring and the powers of some others in a dict.
+
+    The same as `sympy.together` and `expand`, but ten times as fast: the polynomials are multiplied out on
+    the way, and what the denominators have in common is seen by comparing their factors only.
+    """
+    if expression.is_Add:
+        parts = [_fraction(each, ring) for each in expression.args]
+        below = {}
+        for _, factors in parts:
+            below = {each: max(below.get(each, 0), factors.get(each, 0)) for each in below | factors}
+        above = ring.zero
+        for part, factors in parts:
+            above += part * _product({each: n - factors.get(each, 0) for each, n in below.items()}, ring)
+        return above, below
+    if expression.is_Mul:
+        above, below = ring.one, {}
+        for part, factors in (_fraction(each, ring) for each in expression.args):
+            above *= part
+            below = {each: below.get(each, 0) + factors.get(each, 0) for each in below | factors}
+        return above, below
+    if expression.is_Pow and expression.exp.is_Integer:
+        above, below = _fraction(expression.base, ring)
+        n = int(expression.exp)
+        if n > 0:
+            return above**n, {each: n * power for each, power in below.items()}
+        return _product(below, ring) ** -n, {above: -n}
+    return ring.from_expr(expression), {}
+
+
+def _product(powers, ring):
+    total = ring.one
+    for each, n in powers.items():
+        total *= each**n
+    return total
+
+
+def _is_not_0_somewhere(difference):
+    """Whether a point is found where the expression is a number that is not 0; quicker than `simplify`."""
+    symbols = sorted(difference.free_symbols, key=str)
+    if any(symbol.is_integer for symbol in symbols):
+        return False
+    point = {symbol: sp.Rational(i + 2, 3 * i + 11) for i, symbol in enumerate(symbols)}
+    value = difference.subs(point).evalf(30)
+    return bool(value.is_number and value.is_finite and abs(value) > sp.Float("1e-15"))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One step of an argument: a reason in words, and two sides that it makes equal.
+
+    Attributes
+    ----------
+    reason : str
+    left, right : sympy.Expr or sympy.Matrix
+    """
+
+    reason: str
+    left: object
+    right: object
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Lines that together prove a numbered formula of the slides.
+
+    Attributes
+    ----------
+    id : str
+        The label of the formula, such as ``"8.4"``.
+    lines : callable
+        Without arguments; returns the `Line` objects one after the other.
+    """
+
+    id: str
+    lines: Callable
+
+    def check(self):
+        """Prove every line; print its reason, and raise AssertionError at one that does not hold.
+
+        Raises
+        ------
+        AssertionError
+            With the formula, the reason and both sides.
+        """
+        for number, line in enumerate(self.lines(), start=1):
+            if not equal(line.left, line.right):
+                raise AssertionError(
+                    f"({self.id}), line {number}, {line.reason}: {line.left} is not {line.right}"
+                )
+            said = f"({self.id}) {number}. {line.reason}: proved"
+            print(textwrap.fill(said, _LINE, subsequent_indent="    "))
+
+
+def proofs(lines):
+    """Return a dict of proofs from a dict of functions, by label."""
+    return {id: Proof(id, each) for id, each in lines.items()}
