@@ -138,10 +138,16 @@ class LinearQuadraticPaths(Paths):
     @cached_property
     def rewards(self):
         r"""Rewards :math:`r_t = -(q x_t^2 + r u_t^2)`, shape (T, N); 0 where no step was made."""
-        x, u = self.states[:-1], self.actions
-        rewards = -(self.mdp.state_cost * x**2 + self.mdp.action_cost * u**2)
-        # The state after the last step earns nothing.
-        return _validate.read_only(np.where(self.alive, rewards, 0.0))
+        rewards = np.empty(self.actions.shape)
+        # Row by row, so that what one row needs stays in the processor's cache.
+        for row, x, u in zip(rewards, self.states, self.actions, strict=False):
+            np.multiply(x, x, out=row)
+            row *= -self.mdp.state_cost
+            row -= self.mdp.action_cost * u**2
+        if isinstance(self.horizon, GeometricHorizon):
+            # The state after the last step earns nothing.
+            rewards[~self.alive] = 0.0
+        return _validate.read_only(rewards)
 
     def __repr__(self):
         return f"LinearQuadraticPaths(n_episodes={self.n_episodes}, n_steps={self.n_steps})"

@@ -1,0 +1,287 @@
+"""Owns the step from sampled paths to an estimate with its standard error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pgtlab import _validate
+from pgtlab.estimators.critics import checked
+from pgtlab.estimators.signals import ReturnToGo, Signal
+from pgtlab.rollouts import rollout
+from pgtlab.rollouts.paths import FinitePaths
+
+#: Groups of episodes, between which the standard error of a finite problem is measured.
+_GROUPS = 256
+
+#: Entries of the tables that are filled at a time.
+_MOST_ENTRIES = 2**22
+
+#: Steps that are counted into them at a time: few enough for the processor's cache.
+_STEPS_AT_ONCE = 2**17
+
+#: Episodes of the linear-quadratic problem that are added up at a time, for the same reason.
+_EPISODES_AT_ONCE = 2**13
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    r"""Mean over sampled episodes, with its standard error.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (K,), or float
+    standard_error : ndarray of shape (K,), or float
+        Estimated standard deviation of `mean`.
+    n_episodes : int
+        N.
+    degrees_of_freedom : int
+        Of `standard_error`: the number of groups of episodes between which it was measured, less 1.
+
+    Notes
+    -----
+    (`mean` - truth) / `standard_error` follows about Student's t distribution with `degrees_of_freedom`; the
+    approximation is that of the central limit theorem, for the sums of N / (`degrees_of_freedom` + 1)
+    episodes.
+
+    Examples
+    --------
+    In the only state "stop" pays 1 and ends, "go on" pays 0 and stays: without discount all returns are 1.
+
+    >>> from pgtlab import FiniteMDP, SoftmaxPolicy, rollout
+    >>> mdp = FiniteMDP([[[0.0], [1.0]]], reward=[[1.0, 0.0]], initial=[1.0], discount=1.0)
+    >>> policy = SoftmaxPolicy.tabular([[0.0, 0.0]])
+    >>> return_estimate(rollout(mdp, policy, n_episodes=100, rng=np.random.default_rng(0)))
+    Estimate(mean=1.0, standard_error=0.0, n_episodes=100, degrees_of_freedom=99)
+    """
+
+    mean: np.ndarray
+    standard_error: np.ndarray
+    n_episodes: int
+    degrees_of_freedom: int
+
+
+def estimate_gradient(paths, signal):
+    r"""Estimate the policy gradient from sampled paths.
+
+    .. math:: \frac1N \sum_n \sum_t \mathrm{SC}(s_{t,n}, a_{t,n}) \, g_{t,n}
+
+    Parameters
+    ----------
+    paths : FinitePaths or LinearQuadraticPaths
+        From `rollout`, with the policy whose score is taken.
+    signal : Signal
+        What gives the factors g: `WholeReturn`, `ReturnToGo`, `ActionValues`, `Advantages`, `TDErrors`,
+        `GAE`.
+
+    Returns
+    -------
+    Estimate
+        Mean and standard error of shape (K,), in units of reward per unit of parameter. What the mean
+        estimates, and with which bias, is ``signal.expectation(mdp, policy, horizon)``.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 episodes, from which no standard error can be told, or the values that the
+        signal holds do not fit the problem.
+    TypeError
+        If an argument is of the wrong type.
+
+    Notes
+    -----
+    For a finite problem the episodes are put into at most 256 groups. A group's factors are first added up
+    for each pair of state and action, then multiplied by the scores, so that the cost is one pass over the
+    steps. With sums :math:`S_g` over groups of :math:`n_g` episodes and the mean m, the variance of the mean
+    is estimated, without bias, by :math:`\sum_g n_g (S_g / n_g - m)^2 / ((G - 1) N)`. For the
+    linear-quadratic problem every episode is a group.
+
+    References
+    ----------
+    S20 (20.1), with the division by the number of paths that it forgets.
+
+    Examples
+    --------
+    With discount 1/2 the gradient is 2/9 (see `WholeReturn`).
+
+    >>> from pgtlab import FiniteMDP, SoftmaxPolicy, rollout
+    >>> mdp = FiniteMDP([[[0.0], [1.0]]], reward=[[1.0, 0.0]], initial=[1.0], discount=0.5)
+    >>> policy = SoftmaxPolicy([[[1.0], [0.0]]], [0.0])
+    >>> paths = rollout(mdp, policy, n_episodes=10_000, rng=np.random.default_rng(0))
+    >>> found = estimate_gradient(paths, ReturnToGo())
+    >>> bool(abs(found.mean[0] - 2 / 9) < 5 * found.standard_error[0])
+    True
+    """
+    checked(paths)
+    _validate.instance("signal", signal, Signal)
+    _at_least_two(paths)
+    score_sums = _finite if isinstance(paths, FinitePaths) else _linear_quadratic
+    # A pivot near the mean keeps the sum of squares free of cancellation.
+    total, spread, pivot, n_groups = 0.0, 0.0, None, 0
+    for sums, sizes in score_sums(paths, signal.weights(paths)):
+        if pivot is None:
+            pivot = sums.sum(0) / sizes.sum()
+        total = total + sums.sum(0)
+        spread = spread + (sizes[:, None] * (sums / sizes[:, None] - pivot) ** 2).sum(0)
+        n_groups += len(sizes)
+    N = paths.n_episodes
+    mean = total / N
+    # sum_g n_g (m_g - m)^2 = sum_g n_g (m_g - pivot)^2 - N (m - pivot)^2
+    spread = np.maximum(spread - N * (mean - pivot) ** 2, 0.0)
+    return Estimate(mean, np.sqrt(spread / ((n_groups - 1) * N)), N, n_groups - 1)
+
+
+def reinforce(mdp, policy, *, n_episodes, horizon=None, rng):
+    r"""Estimate the policy gradient by REINFORCE: sample paths, then score times return to go.
+
+    .. math:: \frac1N \sum_n \sum_t \gamma^t \, \mathrm{SC}(s_{t,n}, a_{t,n}) \, G_{t,n},
+        \qquad G_t = \sum_{t' \ge t} \gamma^{t'-t} r_{t'}
+
+    Parameters
+    ----------
+    mdp : FiniteMDP or LinearQuadraticMDP
+    policy : FinitePolicy or LinearGaussianPolicy
+        One policy, no batch.
+    n_episodes : int
+        N, at least 2.
+    horizon : int or GeometricHorizon, optional
+        As for `rollout`: without it episodes are followed to their end, which must be certain.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Estimate
+        Mean and standard error of shape (K,), in units of reward per unit of parameter.
+
+    Raises
+    ------
+    ValueError
+        If a count is too small, the policy is a batch or does not fit the problem, or no horizon is given
+        and an episode need not end.
+    TypeError
+        If an argument is of the wrong type.
+
+    Notes
+    -----
+    Unbiased without a horizon and with a `GeometricHorizon`. With an integer horizon T the mean is the
+    gradient of the truncated J, and misses
+    :math:`\sum_{t \ge T} \gamma^t E[r_t \sum_{t' \le t} \mathrm{SC}_{t'}]`. Scores have mean 0 given the
+    past, so their sum over t + 1 steps has at most the second moment :math:`(t + 1) B^2`, where :math:`B^2`
+    bounds :math:`E[|\mathrm{SC}|^2 \mid s]`; and
+    :math:`\sqrt{T + 1 + j} \le \sqrt{T + 1} + j / (2 \sqrt{T + 1})`. Hence, with :math:`|R^a_s| \le r`,
+
+    .. math::
+
+        |\text{bias}| \le r B \, \gamma^T
+        \Big[ \frac{\sqrt{T + 1}}{1 - \gamma} + \frac{\gamma}{2 \sqrt{T + 1} \, (1 - \gamma)^2} \Big].
+
+    Exactly, it is the difference of two values of ``ReturnToGo().expectation``, with the horizon and without.
+
+    References
+    ----------
+    S20 (20.1). R. J. Williams, "Simple statistical gradient-following algorithms for connectionist
+    reinforcement learning", 1992.
+
+    Examples
+    --------
+    >>> from pgtlab import FiniteMDP, SoftmaxPolicy
+    >>> mdp = FiniteMDP([[[0.0], [1.0]]], reward=[[1.0, 0.0]], initial=[1.0], discount=0.5)
+    >>> policy = SoftmaxPolicy([[[1.0], [0.0]]], [0.0])
+    >>> found = reinforce(mdp, policy, n_episodes=10_000, rng=np.random.default_rng(0))
+    >>> bool(abs(found.mean[0] - 2 / 9) < 5 * found.standard_error[0])
+    True
+    """
+    n_episodes = _validate.count("n_episodes", n_episodes, 2)
+    paths = rollout(mdp, policy, n_episodes=n_episodes, horizon=horizon, rng=rng)
+    return estimate_gradient(paths, ReturnToGo())
+
+
+def return_estimate(paths):
+    r"""Estimate the expected return from sampled paths, :math:`\frac1N \sum_n \sum_t \gamma^t r_{t,n}`.
+
+    Parameters
+    ----------
+    paths : FinitePaths or LinearQuadraticPaths
+
+    Returns
+    -------
+    Estimate
+        Mean and standard error as floats, in units of reward. Under an integer horizon T it estimates the
+        truncated J, which differs from J by at most :math:`\gamma^T \max|R| / (1 - \gamma)`.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 episodes, from which no standard error can be told.
+    TypeError
+        If `paths` is not what `rollout` returns.
+
+    References
+    ----------
+    S7 (7.1).
+
+    Examples
+    --------
+    In the only state "stop" pays 1 and ends, "go on" pays 0 and stays: without discount all returns are 1.
+
+    >>> from pgtlab import FiniteMDP, SoftmaxPolicy, rollout
+    >>> mdp = FiniteMDP([[[0.0], [1.0]]], reward=[[1.0, 0.0]], initial=[1.0], discount=1.0)
+    >>> policy = SoftmaxPolicy.tabular([[0.0, 0.0]])
+    >>> return_estimate(rollout(mdp, policy, n_episodes=100, rng=np.random.default_rng(0))).mean
+    1.0
+    """
+    checked(paths)
+    _at_least_two(paths)
+    N, returns = paths.n_episodes, paths.returns
+    return Estimate(float(returns.mean()), float(returns.std(ddof=1) / np.sqrt(N)), N, N - 1)
+
+
+def _at_least_two(paths):
+    if paths.n_episodes < 2:
+        raise ValueError(
+            f"paths holds {paths.n_episodes} episode; expected at least 2, or there is no standard error"
+        )
+
+
+def _finite(paths, factors):
+    """Yield the sums of score times factor over groups of episodes (G, K), and the groups' sizes (G,)."""
+    (S, A), N = paths.mdp.reward.shape, paths.n_episodes
+    # One entry more for the steps that were not made.
+    width = S * A + 1
+    G = min(N, _GROUPS)
+    edges = np.arange(G + 1) * N // G
+    at_once = min(
+        _MOST_ENTRIES // max(width, paths.policy.parameters.size), _STEPS_AT_ONCE * G // factors.size
+    )
+    at_once = max(at_once, 1)
+    for g in range(0, G, at_once):
+        bounds = edges[g : g + at_once + 1]
+        lo, hi, n = bounds[0], bounds[-1], len(bounds) - 1
+        sizes = np.diff(bounds)
+        table = np.repeat(np.arange(n) * width, sizes)
+        bins = np.add(paths.pairs[:, lo:hi], table, dtype=np.intp)
+        counted = np.bincount(bins.ravel(), factors[:, lo:hi].ravel(), n * width)
+        by_pair = counted.reshape(n, width)[:, :-1].reshape(n, S, A)
+        yield paths.policy.score_sum(by_pair), sizes
+
+
+def _linear_quadratic(paths, factors):
+    """Yield the sums of score times factor over each episode (N, 2), and N ones."""
+    gain, variance = float(paths.policy.gain), float(paths.policy.std) ** 2
+    sums = np.zeros((2, paths.n_episodes))
+    for lo in range(0, paths.n_episodes, _EPISODES_AT_ONCE):
+        at = slice(lo, lo + _EPISODES_AT_ONCE)
+        in_gain, in_log_std = sums[:, at]
+        for x, u, g in zip(paths.states[:-1, at], paths.actions[:, at], factors[:, at], strict=True):
+            # With y = u - k x the scores are y x / s^2 and (y^2 - s^2) / s^2.
+            y = gain * x
+            np.subtract(u, y, out=y)
+            gy = g * y
+            y *= gy
+            in_log_std += y
+            gy *= x
+            in_gain += gy
+    sums[1] -= variance * factors.sum(0)
+    sums /= variance
+    yield sums.T, np.ones(paths.n_episodes)
