@@ -1,0 +1,235 @@
+"""Owns the record of a run, and the file it is saved in."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pgtlab import _validate
+
+#: Number of the file format; another one is refused.
+_FORMAT = 1
+
+_ARRAYS = ("parameters", "returns", "gradient_norms")
+_SETTINGS = ("rule", "step_size", "n_steps", "problem", "generator_state", "stopped")
+
+#: The bit generators of NumPy, whose states a file may hold.
+_BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Run:
+    r"""Record of an ascent: parameters, exact J and length of the exact gradient at every step, and settings.
+
+    Made by `ascend`. With n steps made there are n + 1 rows, of which the first is the start.
+
+    Parameters
+    ----------
+    parameters : array_like, shape (n + 1, K)
+        :math:`\theta`.
+    returns : array_like, shape (n + 1,)
+        J, exactly, in units of reward.
+    gradient_norms : array_like, shape (n + 1,)
+        Euclidean length of :math:`\partial J / \partial \theta`, exactly.
+    rule : dict
+        Name and settings of the rule, as plain data.
+    step_size : float
+    n_steps : int
+        Steps that were asked for.
+    problem : str
+        The problem and the policy in words, to tell runs apart.
+    generator_state : dict or None
+        State of the generator at the start, as plain data; None if the rule does not draw.
+    stopped : str or None
+        Why the run ended before its time; None if it did not.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not go together or an entry is not finite.
+    TypeError
+        If an argument is not made of numbers.
+
+    Notes
+    -----
+    The problem, the policy's features, and what the rule remembered at the end (its critic, its traces) are
+    not in the record. With problem and policy at hand, ``policy.with_parameters(run.parameters)`` is the
+    batch of all policies of the run, and the run is repeated, bit for bit, by
+    ``ascend(mdp, policy.with_parameters(run.parameters[0]), rule=..., rng=run.generator())`` with the rule,
+    the step size and the number of steps that the record names. A run that goes on from
+    ``run.parameters[-1]`` starts with an empty memory.
+
+    Examples
+    --------
+    J = 1 + 8 p: ten steps of size 0.1 along the natural gradient 8 bring the log odds of p to 8.
+
+    >>> from pgtlab.ascent import NaturalGradientAscent, ascend
+    >>> from pgtlab.gallery import now_or_later
+    >>> mdp, policy = now_or_later()
+    >>> run = ascend(mdp, policy, rule=NaturalGradientAscent(), step_size=0.1, n_steps=10)
+    >>> run
+    Run(NaturalGradientAscent, 10 steps, J from 5 to 8.99732)
+    >>> run.parameters[-1].round(6), run.rule, run.stopped
+    (array([8.]), {'name': 'NaturalGradientAscent'}, None)
+    """
+
+    parameters: np.ndarray
+    returns: np.ndarray
+    gradient_norms: np.ndarray
+    rule: dict
+    step_size: float
+    n_steps: int
+    problem: str
+    generator_state: dict | None
+    stopped: str | None
+
+    def __post_init__(self):
+        parameters = _validate.array("parameters", self.parameters, "(n, K)")
+        object.__setattr__(self, "parameters", parameters)
+        for name in ("returns", "gradient_norms"):
+            values = _validate.array(name, getattr(self, name), "(n,)")
+            _validate.shape(name, values, parameters.shape[:1], "to go with parameters")
+            object.__setattr__(self, name, values)
+
+    def generator(self):
+        """Generator in the state it had at the start of the run.
+
+        Raises
+        ------
+        ValueError
+            If the run drew no random numbers, or with a bit generator that is not NumPy's own.
+
+        Notes
+        -----
+        It draws the same numbers; what it would spawn is not the same.
+        """
+        if self.generator_state is None:
+            raise ValueError("this run drew no random numbers; expected one of a rule that draws")
+        name = self.generator_state["bit_generator"]
+        if name not in _BIT_GENERATORS:
+            raise ValueError(f"bit generator is {name!r}; expected one of {', '.join(_BIT_GENERATORS)}")
+        bits = getattr(np.random, name)()
+        bits.state = self.generator_state
+        return np.random.Generator(bits)
+
+    def save(self, path):
+        """Save the run, without loss, for `load`.
+
+        The file is written under another name in the same folder and then moved: at no time is there half a
+        file, and an old one stays whole until the new one is.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Used as it is: no ending is added. The file is a NumPy archive, so ``.npz`` is the usual one.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        path = Path(path)
+        settings = {name: getattr(self, name) for name in _SETTINGS}
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
+        try:
+            with open(part, "xb") as file:
+                np.savez(file, format=np.array(_FORMAT), settings=np.array(json.dumps(settings)), **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path):
+        """Load a run from a file that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        Run
+            Equal to the one that was saved, bit for bit.
+
+        Raises
+        ------
+        ValueError
+            If the file is cut short or damaged, is of another format, or holds no run.
+        OSError
+            If the file cannot be read.
+        """
+        with open(path, "rb") as file:
+            content = _content(file, path)
+        if "format" not in content or content["format"].dtype.kind not in "iu":
+            raise ValueError(f"{path} is a NumPy file but holds no run; expected what Run.save writes")
+        if content["format"] != _FORMAT:
+            raise ValueError(
+                f"{path} is a run of format {content['format']}; expected format {_FORMAT}, "
+                "which this version of pgtlab reads"
+            )
+        try:
+            settings = json.loads(str(content["settings"]))
+            return cls(
+                **{name: content[name] for name in _ARRAYS}, **{name: settings[name] for name in _SETTINGS}
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path} holds a run with a part missing or changed ({error}); expected what Run.save writes"
+            ) from None
+
+    def __reduce__(self):
+        # Through the constructor: a bare copy of the arrays would not be write-protected.
+        return Run, tuple(getattr(self, each.name) for each in dataclasses.fields(self))
+
+    def __repr__(self):
+        first, last = self.returns[0], self.returns[-1]
+        stopped = ", stopped" if self.stopped else ""
+        steps = len(self.returns) - 1
+        return f"Run({self.rule['name']}, {steps} steps, J from {first:.6g} to {last:.6g}{stopped})"
+
+
+def _content(file, path):
+    """Return all arrays of a NumPy archive by name."""
+    try:
+        archive = np.load(file, allow_pickle=False)
+        # A file with one array only has no names.
+        return {name: archive[name] for name in getattr(archive, "files", ())}
+    except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path} is cut short, damaged or no NumPy archive ({error}); expected what Run.save writes"
+        ) from None
+
+
+def described(thing):
+    """Return name and settings of an object, such as a rule, as plain data."""
+    settings = dataclasses.fields(thing) if dataclasses.is_dataclass(thing) else ()
+    return {
+        "name": type(thing).__name__,
+        **{each.name: plain(getattr(thing, each.name)) for each in settings},
+    }
+
+
+def plain(value):
+    """Return settings as plain data that JSON can hold: dict, list, str, numbers, None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return described(value)
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, dict):
+        return {str(name): plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    # A function by its name; of anything else its kind, for an address would differ from run to run.
+    return getattr(value, "__qualname__", None) or type(value).__name__
