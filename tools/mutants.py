@@ -1,7 +1,7 @@
 """Change the package in one small place at a time and see whether a test notices.
 
     python tools/mutants.py                        # chain, evaluation, visitation, gradients
-    python tools/mutants.py gradients              # one room
+    python tools/mutants.py estimators             # one room, any that has tests of its own
     python tools/mutants.py chain --show           # list the changes, run nothing
     python tools/mutants.py chain --every 10       # a sample: every tenth change
 
@@ -30,8 +30,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ["chain", "evaluation", "visitation", "gradients"]
 
-#: The files that a change in any of the rooms may be noticed by; the room's own comes first.
-TESTS = ["chain", "evaluation", "visitation", "gradients"]
+#: Beside the files of its own, the tests that may notice a change in a room; those of the core, each other's.
+TESTS = {room: ROOMS for room in ROOMS} | {
+    "compatible": ["mistakes"],
+    "estimators": ["mistakes"],
+    "ascent": ["outcomes"],
+}
 
 SWAPS = {
     ast.Add: ast.Sub,
@@ -294,7 +298,8 @@ def run(arguments, parser):
         import scipy.linalg.lapack
         import scipy.sparse.linalg  # noqa: F401
 
-        tests = [f"tests/test_{each}.py" for each in dict.fromkeys([room, *TESTS])]
+        own = [str(path) for path in sorted(Path("tests").glob(f"test_{room}*.py"))]
+        tests = list(dict.fromkeys([*own, *(f"tests/test_{each}.py" for each in TESTS.get(room, []))]))
         if noticed(None, tests, 10 * arguments.seconds):
             sys.exit(f"The tests of {room} fail without any change.")
         alive = []

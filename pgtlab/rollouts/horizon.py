@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from pgtlab import _validate
 
 
@@ -41,8 +39,12 @@ class GeometricHorizon:
 
     Examples
     --------
-    >>> GeometricHorizon(0.5).survival(3)
-    array([1.  , 0.5 , 0.25])
+    On average an episode has 1 / (1 - q) steps.
+
+    >>> import numpy as np
+    >>> lengths = GeometricHorizon(0.75).sample(100_000, rng=np.random.default_rng(0))
+    >>> lengths.min(), lengths.mean().round(1)
+    (np.int64(1), np.float64(4.0))
     """
 
     continuation: float
@@ -52,19 +54,6 @@ class GeometricHorizon:
         if not 0 < q < 1:
             raise ValueError(f"continuation is {q:g}; expected a number above 0 and below 1")
         object.__setattr__(self, "continuation", q)
-
-    def survival(self, n_steps):
-        r"""Probabilities :math:`\Pr(H > t)` for t = 0, 1, ...
-
-        Parameters
-        ----------
-        n_steps : int
-
-        Returns
-        -------
-        ndarray, shape (n_steps,)
-        """
-        return self.continuation ** np.arange(n_steps, dtype=np.float64)
 
     def sample(self, n_episodes, *, rng):
         """Draw the number of steps of each episode, at least 1.
