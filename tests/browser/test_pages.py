@@ -135,6 +135,8 @@ def test_the_front_door_leads_to_a_page(book, visit):
 def test_search_finds_a_word_of_the_book(book, visit):
     seen = visit(book, "search.html?q=visitation")
     seen.page.wait_for_selector("#search-results li a", timeout=10_000)
+    # Sphinx fetches an excerpt for each result; to leave before they are here would cut them off.
+    seen.page.wait_for_load_state("networkidle")
     seen.page.locator("#search-results li a").first.click()
     seen.page.wait_for_selector("article h1")
     assert "visit" in seen.page.inner_text("article").lower()  # the index holds stems of words
