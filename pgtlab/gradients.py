@@ -118,8 +118,8 @@ def policy_gradient_by_differences(mdp, policy, *, step=2e-4):
 
     Notes
     -----
-    The error has two parts: h^4 / 30 times the fifth derivative of J, and about 1e-16 :math:`|J|` / h of rounding.
-    It knows nothing of the theorem: four expected returns for each parameter.
+    The error has two parts: h^4 / 30 times the fifth derivative of J, and about 1e-16 :math:`|J|` / h of
+    rounding. It knows nothing of the theorem: four expected returns for each parameter.
 
     References
     ----------
