@@ -30,12 +30,17 @@ def at_least_zero(name, value):
     return result
 
 
-def discount(value):
+def in_unit_interval(name, value):
     """Return `value` as a float in [0, 1]."""
-    result = number("discount", value)
+    result = number(name, value)
     if not 0 <= result <= 1:
-        raise ValueError(f"discount is {result:g}; expected a number in [0, 1]")
+        raise ValueError(f"{name} is {result:g}; expected a number in [0, 1]")
     return result
+
+
+def discount(value):
+    """Return `value` as a discount, a float in [0, 1]."""
+    return in_unit_interval("discount", value)
 
 
 def count(name, value, minimum=0):

@@ -94,10 +94,7 @@ class EligibilityTraces(AscentRule):
     def __post_init__(self):
         put = object.__setattr__
         for name in ("lam_actor", "lam_critic"):
-            lam = _validate.number(name, getattr(self, name))
-            if not 0 <= lam <= 1:
-                raise ValueError(f"{name} is {lam:g}; expected a number in [0, 1]")
-            put(self, name, lam)
+            put(self, name, _validate.in_unit_interval(name, getattr(self, name)))
         put(self, "state_features", features.kept("state_features", self.state_features, "(S, M)"))
         size = _validate.number("critic_step_size", self.critic_step_size)
         if size <= 0:

@@ -72,7 +72,7 @@ class TD:
     lam: float
 
     def __post_init__(self):
-        object.__setattr__(self, "lam", checked_lambda(self.lam))
+        object.__setattr__(self, "lam", _validate.in_unit_interval("lam", self.lam))
 
     def fixed_point(self, mdp, policy):
         r"""Weights at which the expected update is 0.
@@ -235,11 +235,3 @@ def score_step(reader, t, episodes):
     x = reader.scores(t, episodes)
     # Of the next action one hears only if the step is made: its weight is that of its own time.
     return x, reader.weights[t] * x - reader.weights[t + 1] * reader.scores(t + 1, episodes)
-
-
-def checked_lambda(value):
-    """Return `value` as a float in [0, 1]."""
-    lam = _validate.number("lam", value)
-    if not 0 <= lam <= 1:
-        raise ValueError(f"lam is {lam:g}; expected a number in [0, 1]")
-    return lam

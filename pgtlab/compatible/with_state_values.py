@@ -9,7 +9,6 @@ import numpy as np
 from pgtlab import _validate
 from pgtlab.chain import chain
 from pgtlab.compatible import sampled
-from pgtlab.compatible.bootstrapping import checked_lambda
 from pgtlab.compatible.least_squares import compatible_weights, least_norm, score_gradient, score_weights
 from pgtlab.compatible.monte_carlo import first_weights
 from pgtlab.evaluation import action_values, state_values
@@ -242,7 +241,7 @@ class LSTDQ:
     state_features: object = None
 
     def __post_init__(self):
-        object.__setattr__(self, "lam", checked_lambda(self.lam))
+        object.__setattr__(self, "lam", _validate.in_unit_interval("lam", self.lam))
         object.__setattr__(self, "state_features", _checked_features(self.state_features))
 
     def fixed_point(self, mdp, policy):

@@ -419,10 +419,7 @@ class GAE(Signal):
 
     def __post_init__(self):
         object.__setattr__(self, "V", kept("V", self.V, "(S,)"))
-        lam = _validate.number("lam", self.lam)
-        if not 0 <= lam <= 1:
-            raise ValueError(f"lam is {lam:g}; expected a number in [0, 1]")
-        object.__setattr__(self, "lam", lam)
+        object.__setattr__(self, "lam", _validate.in_unit_interval("lam", self.lam))
 
     def _along(self, paths):
         return _accumulated(_weighted_td_errors(paths, self.V), self.lam)
