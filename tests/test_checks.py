@@ -648,7 +648,7 @@ def test_the_bound_is_the_quantile_of_students_distribution(dof, tail, capsys):
         checks.consistent(estimate=estimate(just_inside, 1.0, dof), exact=0.0, false_alarm=2 * tail)
         with pytest.raises(AssertionError, match="standard errors of 1 apart"):
             checks.consistent(estimate=estimate(outside, 1.0, dof), exact=0.0, false_alarm=2 * tail)
-    assert_allclose(estimates._student_quantile(tail, dof), quantile, rtol=1e-7)
+    assert_allclose(estimates.student_quantile(tail, dof), quantile, rtol=1e-7)
 
 
 @pytest.mark.parametrize("n_episodes", [4, 200])

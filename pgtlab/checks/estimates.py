@@ -68,7 +68,7 @@ def consistent(*, estimate, exact, false_alarm=1e-6, cause=None):
             raise AssertionError(
                 f"estimate.mean has shape {mean.shape} but {name} has shape {value.shape}{because(cause)}"
             )
-    bound = _student_quantile(false_alarm / (2 * max(mean.size, 1)), dof)
+    bound = student_quantile(false_alarm / (2 * max(mean.size, 1)), dof)
     # Without any spread only rounding is allowed for.
     allowed = bound * error + 1e-12 * np.abs(exact)
     gap = np.abs(mean - exact)
@@ -104,7 +104,7 @@ def _parts(estimate):
 
 
 @lru_cache(maxsize=64)
-def _student_quantile(tail, dof):
+def student_quantile(tail, dof):
     """Return the t beyond which Student's distribution has the mass `tail`, below 1/2."""
     low, high = 0.0, 1.0
     while _student_tail(high, dof) > tail:

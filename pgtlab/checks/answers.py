@@ -1,0 +1,287 @@
+"""Owns the check of a reader's own function: what it returns, from the coarsest fault to the finest."""
+
+from __future__ import annotations
+
+import textwrap
+import traceback
+
+import numpy as np
+
+from pgtlab import _validate
+from pgtlab.checks.agreement import because
+from pgtlab.checks.estimates import student_quantile
+
+#: A slope is a difference of fourth order with this step, and is met within this share of it or of 1.
+_STEP, _NEAR = 1e-3, 1e-6
+
+
+class WrongAnswer(AssertionError):
+    """What is wrong with an answer; a notebook shows the sentence alone, and not how the check found out."""
+
+    def _render_traceback_(self):
+        return textwrap.wrap(f"WrongAnswer: {self}", 76)
+
+
+def answer(
+    function,
+    *arguments,
+    shape=(),
+    axes=None,
+    structure=None,
+    known=None,
+    within=1e-8,
+    slope_of=None,
+    at=None,
+    mean=None,
+    repeats=400,
+    false_alarm=1e-6,
+    mistakes=None,
+    cause=None,
+    rng=None,
+):
+    r"""Call a function of one's own and check what it returns, and print what was found in order.
+
+    The steps are, in this order: it returns something; numbers, of the right shape; the structure that any
+    right answer has; a case whose answer is known; slopes by differences; the mean of many samples. The first
+    step that fails ends the check. No message shows the right answer.
+
+    Parameters
+    ----------
+    function : callable
+        The function; its name stands in every message.
+    *arguments : object
+        What it is called with. Arrays are handed over as copies, so that nothing is lost if it writes
+        into them.
+    shape : tuple of int
+        The shape that is expected; () for a number.
+    axes : str, optional
+        What the axes are, in words: "a row for each state".
+    structure : dict of str to callable or (callable, str), optional
+        What is true of every right answer, in words, with a function of the answer that tells whether it
+        holds; and a likely cause, if it does not.
+    known : array_like, optional
+        The right answer, of that shape.
+    within : float
+        How far an entry may be from the known one.
+    slope_of : callable, optional
+        A function of a vector (K,). The answer must be its gradient at `at`; its shape is (K,) then.
+    at : array_like, shape (K,), optional
+        Where the gradient is taken.
+    mean : array_like, optional
+        The right mean, of that shape, of a function that samples. It is called `repeats` times, each time
+        with one more argument, a generator.
+    repeats : int
+        Number of samples.
+    false_alarm : float
+        Chance that the check of the mean fails although the function is right, in (0, 0.5).
+    mistakes : dict of str to array_like, optional
+        Answers that are wrong in a known way, each under its likely cause in words.
+    cause : str, optional
+        The likely cause where none of these is recognised.
+    rng : numpy.random.Generator, optional
+        Needed with `mean` only.
+
+    Raises
+    ------
+    WrongAnswer
+        An AssertionError, at the first step that fails: with what was expected, what came, and one likely
+        cause.
+    TypeError, ValueError
+        If the check itself is called wrongly.
+
+    Notes
+    -----
+    Slopes are differences of fourth order with step 1e-3, and are met within 1e-6 of their size or of 1. The
+    bound on the mean is a quantile of Student's distribution, the false alarm shared out over all entries.
+
+    References
+    ----------
+    S8 to S23: what the problem sets ask for.
+
+    Examples
+    --------
+    >>> def visits(P, gamma):
+    ...     return np.linalg.solve(np.eye(2) - gamma * P, [1.0, 0.0])
+    >>> P = np.array([[0.5, 0.5], [0.0, 0.0]])
+    >>> right, transposed = [2.0, 1.0], [2.0, 0.0]
+    >>> answer(visits, P.T, 1.0, shape=(2,), structure={"no visit is negative": lambda rho: (rho >= 0).all()},
+    ...        known=right)
+    visits: shape (2,)
+    visits: no visit is negative
+    visits: right where the answer is known
+    >>> from pgtlab.checks import caught
+    >>> with caught():
+    ...     answer(visits, P, 1.0, shape=(2,), known=right, mistakes={"P is not transposed": transposed})
+    visits: shape (2,)
+    caught: visits: entry [1] is 0, which is not right within 1e-08. Likely cause:
+    P is not transposed
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+    if not callable(function):
+        raise TypeError(f"function must be a function, got {type(function).__name__}")
+    if (slope_of is None) != (at is None):
+        raise TypeError("slope_of and at go together: a function, and where its slope is taken")
+    if mean is not None:
+        _validate.generator(rng)
+        draws = rng.spawn(repeats)
+        arguments = (*arguments, draws[0])
+    value = _called(name, function, arguments)
+    value = _numbers(name, value, tuple(shape), axes)
+    for words, test in (structure or {}).items():
+        holds, likely = test if isinstance(test, tuple) else (test, cause)
+        if not np.all(holds(value.copy())):
+            raise WrongAnswer(f"{name}: expected {words}; got {_short(value)}{because(likely)}")
+        print(f"{name}: {words}")
+    if known is not None:
+        right = _of_shape("known", known, value.shape)
+        _close(name, value, right, within, mistakes or {}, cause)
+        print(f"{name}: right where the answer is known")
+    if slope_of is not None:
+        _close(name, value, *_slopes(slope_of, at, value.shape), mistakes or {}, cause)
+        print(f"{name}: the slope, by differences")
+    if mean is not None:
+        right = _of_shape("mean", mean, value.shape)
+        samples = [value]
+        for draw in draws[1:]:
+            again = _called(name, function, (*arguments[:-1], draw))
+            samples.append(_numbers(name, again, tuple(shape), axes, quiet=True))
+        _central(name, np.array(samples), right, false_alarm, mistakes or {}, cause)
+        print(f"{name}: right on average over {repeats} samples")
+
+
+def _called(name, function, arguments):
+    handed = [each.copy() if isinstance(each, np.ndarray) else each for each in arguments]
+    try:
+        value = function(*handed)
+    except NotImplementedError:
+        raise WrongAnswer(
+            f"{name}: not written yet. Put your code in the place of `raise NotImplementedError()`"
+        ) from None
+    except Exception as error:
+        raise WrongAnswer(
+            f"{name}: expected an answer, got {type(error).__name__}: {error}{because(_line(error))}"
+        ) from error
+    if value is None:
+        raise WrongAnswer(f"{name}: expected an answer, got None. Likely cause: the function has no `return`")
+    return value
+
+
+def _line(error):
+    """Return in words the line in which an error arose outside this file, the innermost that can be shown."""
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if each.filename != __file__]
+    shown = [each for each in frames if each.line and "site-packages" not in each.filename]
+    return f"line {shown[-1].lineno} of the cell or file, `{shown[-1].line}`" if shown else None
+
+
+def _numbers(name, value, shape, axes, quiet=False):
+    words = f"shape {shape}" + (f", {axes}" if axes else "") if shape else "one number"
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise WrongAnswer(
+            f"{name}: expected numbers of {words}, got {type(value).__name__}. Likely cause: "
+            "something other than the result is returned, or rows of different lengths"
+        ) from None
+    if array.shape != shape:
+        raise WrongAnswer(
+            f"{name}: expected {words}, got shape {array.shape}{because(_cause_of_shape(array.shape, shape))}"
+        )
+    if not np.isfinite(array).all():
+        at = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
+        raise WrongAnswer(
+            f"{name}: expected finite numbers, got {array[at]} at {_validate.subscript(at) or 'the answer'}. "
+            "Likely cause: a division by 0, or the logarithm of 0"
+        )
+    if not quiet:
+        print(f"{name}: {words}")
+    return array
+
+
+def _cause_of_shape(got, expected):
+    if len(got) > len(expected):
+        return "a sum or a mean over an axis is missing"
+    if len(got) < len(expected):
+        return "a sum runs over an axis too many, or over the wrong one"
+    if sorted(got) == sorted(expected):
+        return "two axes are swapped"
+    return "a sum runs over the wrong axis"
+
+
+def _of_shape(name, right, shape):
+    right = np.asarray(right, dtype=np.float64)
+    if right.shape != shape:
+        raise ValueError(f"{name} has shape {right.shape}; expected {shape}, the shape that is asked for")
+    return right
+
+
+def _close(name, value, right, within, mistakes, cause):
+    wrong = np.abs(value - right) > within
+    if wrong.any():
+        at = tuple(map(int, np.argwhere(wrong)[0]))
+        likely = _recognised(value, right, within, mistakes) or cause
+        where = f"entry {_validate.subscript(at)}" if at else "the answer"
+        raise WrongAnswer(
+            f"{name}: {where} is {value[at]:.6g}, which is not right within {np.max(within):.3g}"
+            f"{because(likely or 'the formula; work out this entry by hand')}"
+        )
+
+
+def _recognised(value, right, within, mistakes):
+    """Return in words how a wrong answer came about, if it is a mistake that has been seen before."""
+
+    def equals(other):
+        return other.shape == value.shape and (np.abs(value - other) <= within).all()
+
+    for words, mistaken in mistakes.items():
+        if equals(np.asarray(mistaken, dtype=np.float64)):
+            return words
+    if equals(-right):
+        return "the sign"
+    if right.ndim == 2 and equals(right.T):
+        return "rows and columns are swapped"
+    # value = c right for one number c, by least squares.
+    size = (right * right).sum()
+    factor = (value * right).sum() / size if size else 0.0
+    if value.size > 1 and factor and equals(factor * right):
+        return f"a factor: all entries are {factor:.4g} times what they should be"
+    return None
+
+
+def _slopes(function, at, shape):
+    at = np.array(at, dtype=np.float64)
+    if at.shape != shape:
+        raise ValueError(f"at has shape {at.shape}; expected {shape}, the shape that is asked for")
+    steps = _STEP * np.eye(at.size)
+    # f'(x) = (8 (f(x + h) - f(x - h)) - (f(x + 2 h) - f(x - 2 h))) / (12 h), off by h^4
+    once = [function(at + step) - function(at - step) for step in steps]
+    twice = [function(at + 2 * step) - function(at - 2 * step) for step in steps]
+    slopes = (8 * np.array(once) - np.array(twice)) / (12 * _STEP)
+    return slopes, _NEAR * np.maximum(1.0, np.abs(slopes))
+
+
+def _central(name, samples, right, false_alarm, mistakes, cause):
+    n = len(samples)
+    mean, error = samples.mean(axis=0), samples.std(axis=0, ddof=1) / np.sqrt(n)
+    bound = student_quantile(false_alarm / (2 * max(right.size, 1)), n - 1)
+    allowed = bound * error + 1e-12 * np.maximum(1.0, np.abs(right))
+    wrong = np.abs(mean - right) > allowed
+    if wrong.any():
+        at = tuple(map(int, np.argwhere(wrong)[0]))
+        likely = next(
+            (
+                words
+                for words, other in mistakes.items()
+                if (np.abs(mean - np.asarray(other)) <= allowed).all()
+            ),
+            cause,
+        )
+        where = f"entry {_validate.subscript(at)}" if at else "the answer"
+        raise WrongAnswer(
+            f"{name}: the mean of {n} samples of {where} is {mean[at]:.4g} with standard error {error[at]:.2g}, "
+            f"further from the right mean than the {bound:.3g} standard errors that chance explains"
+            f"{because(likely or 'a weight or a time index')}"
+        )
+
+
+def _short(value):
+    return np.array2string(value, precision=4, threshold=12, edgeitems=2, separator=", ").replace("\n", "")
