@@ -191,6 +191,39 @@ def test_pages_start_with_one_title(path):
     outside_code = re.sub(r"^(`{3,}|~{3,}).*?^\1", "", text, flags=re.MULTILINE | re.DOTALL)
     assert len(re.findall(r"^# ", outside_code, re.MULTILINE)) == 1
 
+INDEX = re.compile(r"^```\{index\}(.*?)^```", re.MULTILINE | re.DOTALL)
+DEFINED = re.compile(r"(?<=[\w,;$)][ \n])\*\*([^*]*[^*.])\*\*")  # in bold, in the middle of a sentence
+
+
+def definitions(text):
+    """The terms that a page defines; whole clauses in bold are emphasis."""
+    return [term for term in DEFINED.findall(text) if len(term.split()) <= 4 and "$" not in term]
+
+
+def unindexed(text):
+    """The terms that a page defines without their words, or words that begin alike, in its index entries."""
+    entries = re.findall(r"\w+", " ".join(INDEX.findall(text)).lower())
+
+    def named(word):
+        return word in {"a", "of", "one", "the", "to"} or any(e.startswith(word[:5]) for e in entries)
+
+    return [
+        term
+        for term in definitions(text)
+        if not all(named(word.removesuffix("s")) for word in re.findall(r"\w+", term.lower()))
+    ]
+
+
+def test_an_unindexed_definition_is_seen():
+    text = "```{index} ! Fisher information\n```\n\nThe **Fisher information** is its\n**mass** a step."
+    assert definitions(text) == ["Fisher information", "mass"]
+    assert unindexed(text) == ["mass"]
+
+
+@each_page
+def test_what_a_page_defines_is_in_the_index(path):
+    assert unindexed(prose(path)) == [], "name each in an {index} of its section, with ! before it"
+
 
 def test_every_page_is_in_the_toc():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
