@@ -191,6 +191,7 @@ def test_pages_start_with_one_title(path):
     outside_code = re.sub(r"^(`{3,}|~{3,}).*?^\1", "", text, flags=re.MULTILINE | re.DOTALL)
     assert len(re.findall(r"^# ", outside_code, re.MULTILINE)) == 1
 
+
 INDEX = re.compile(r"^```\{index\}(.*?)^```", re.MULTILINE | re.DOTALL)
 DEFINED = re.compile(r"(?<=[\w,;$)][ \n])\*\*([^*]*[^*.])\*\*")  # in bold, in the middle of a sentence
 
