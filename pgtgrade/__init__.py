@@ -1,4 +1,4 @@
-"""Grades the problem sets of the book: hidden instances drawn afresh, submissions in isolation, every one with a row."""
+"""Grades the problem sets of the book: every submission in isolation, and with a row of its own."""
 
 from pgtgrade.instances import drawn
 

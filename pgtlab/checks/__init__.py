@@ -1,9 +1,18 @@
 """Owns the checks that the book, the exercises and the tests assert with."""
 
 from pgtlab.checks.agreement import agree, caught
-from pgtlab.checks.answers import WrongAnswer, answer
+from pgtlab.checks.answers import answer, sampled_answer
 from pgtlab.checks.estimates import consistent
 from pgtlab.checks.policies import sound_policy
 from pgtlab.checks.sampling import sound_sampling
 
-__all__ = ["WrongAnswer", "agree", "answer", "caught", "consistent", "sound_policy", "sound_sampling"]
+__all__ = [
+    "WrongAnswer",
+    "agree",
+    "answer",
+    "caught",
+    "consistent",
+    "sampled_answer",
+    "sound_policy",
+    "sound_sampling",
+]

@@ -15,11 +15,11 @@ from pgtlab.checks.estimates import student_quantile
 _STEP, _NEAR = 1e-3, 1e-6
 
 
-class WrongAnswer(AssertionError):
-    """What is wrong with an answer; a notebook shows the sentence alone, and not how the check found out."""
+class _WrongAnswer(AssertionError):
+    """Say what is wrong with an answer; a notebook shows the sentence alone, not how the check found out."""
 
     def _render_traceback_(self):
-        return textwrap.wrap(f"WrongAnswer: {self}", 76)
+        return textwrap.wrap(f"Not right yet. {self}", 76)
 
 
 def answer(
@@ -32,18 +32,14 @@ def answer(
     within=1e-8,
     slope_of=None,
     at=None,
-    mean=None,
-    repeats=400,
-    false_alarm=1e-6,
     mistakes=None,
     cause=None,
-    rng=None,
 ):
     r"""Call a function of one's own and check what it returns, and print what was found in order.
 
     The steps are, in this order: it returns something; numbers, of the right shape; the structure that any
-    right answer has; a case whose answer is known; slopes by differences; the mean of many samples. The first
-    step that fails ends the check. No message shows the right answer.
+    right answer has; a case whose answer is known; slopes by differences. The first step that fails ends the
+    check. No message shows the right answer.
 
     Parameters
     ----------
@@ -67,32 +63,22 @@ def answer(
         A function of a vector (K,). The answer must be its gradient at `at`; its shape is (K,) then.
     at : array_like, shape (K,), optional
         Where the gradient is taken.
-    mean : array_like, optional
-        The right mean, of that shape, of a function that samples. It is called `repeats` times, each time
-        with one more argument, a generator.
-    repeats : int
-        Number of samples.
-    false_alarm : float
-        Chance that the check of the mean fails although the function is right, in (0, 0.5).
     mistakes : dict of str to array_like, optional
         Answers that are wrong in a known way, each under its likely cause in words.
     cause : str, optional
         The likely cause where none of these is recognised.
-    rng : numpy.random.Generator, optional
-        Needed with `mean` only.
 
     Raises
     ------
-    WrongAnswer
-        An AssertionError, at the first step that fails: with what was expected, what came, and one likely
+    AssertionError
+        At the first step that fails: with what was expected, what came, and one likely
         cause.
     TypeError, ValueError
         If the check itself is called wrongly.
 
     Notes
     -----
-    Slopes are differences of fourth order with step 1e-3, and are met within 1e-6 of their size or of 1. The
-    bound on the mean is a quantile of Student's distribution, the false alarm shared out over all entries.
+    Slopes are differences of fourth order with step 1e-3, and are met within 1e-6 of their size or of 1.
 
     References
     ----------
@@ -116,21 +102,16 @@ def answer(
     caught: visits: entry [1] is 0, which is not right within 1e-08. Likely cause:
     P is not transposed
     """
-    name = getattr(function, "__name__", type(function).__name__)
-    if not callable(function):
-        raise TypeError(f"function must be a function, got {type(function).__name__}")
+    name = _name(function)
     if (slope_of is None) != (at is None):
         raise TypeError("slope_of and at go together: a function, and where its slope is taken")
-    if mean is not None:
-        _validate.generator(rng)
-        draws = rng.spawn(repeats)
-        arguments = (*arguments, draws[0])
     value = _called(name, function, arguments)
     value = _numbers(name, value, tuple(shape), axes)
+    print(f"{name}: {_words(tuple(shape), axes)}")
     for words, test in (structure or {}).items():
         holds, likely = test if isinstance(test, tuple) else (test, cause)
         if not np.all(holds(value.copy())):
-            raise WrongAnswer(f"{name}: expected {words}; got {_short(value)}{because(likely)}")
+            raise _WrongAnswer(f"{name}: expected {words}; got {_short(value)}{because(likely)}")
         print(f"{name}: {words}")
     if known is not None:
         right = _of_shape("known", known, value.shape)
@@ -139,14 +120,79 @@ def answer(
     if slope_of is not None:
         _close(name, value, *_slopes(slope_of, at, value.shape), mistakes or {}, cause)
         print(f"{name}: the slope, by differences")
-    if mean is not None:
-        right = _of_shape("mean", mean, value.shape)
-        samples = [value]
-        for draw in draws[1:]:
-            again = _called(name, function, (*arguments[:-1], draw))
-            samples.append(_numbers(name, again, tuple(shape), axes, quiet=True))
-        _central(name, np.array(samples), right, false_alarm, mistakes or {}, cause)
-        print(f"{name}: right on average over {repeats} samples")
+
+
+def sampled_answer(
+    function,
+    *arguments,
+    mean,
+    n_samples=400,
+    false_alarm=1e-6,
+    mistakes=None,
+    cause=None,
+    rng,
+):
+    r"""Call a function of one's own that samples, many times, and check the mean of what it returns.
+
+    Parameters
+    ----------
+    function : callable
+        The function. Beside the arguments it gets one more, a generator, as the last.
+    *arguments : object
+        What it is called with.
+    mean : array_like
+        The right mean; each sample has its shape.
+    n_samples : int
+        Number of calls, at least 2.
+    false_alarm : float
+        Chance that the check fails although the function is right, in (0, 0.5).
+    mistakes : dict of str to array_like, optional
+        Means that are wrong in a known way, each under its likely cause in words.
+    cause : str, optional
+        The likely cause where none of these is recognised.
+    rng : numpy.random.Generator
+        Each call gets a child of it.
+
+    Raises
+    ------
+    AssertionError
+        If a sample has another shape than the mean, or the mean of the samples is further
+        from `mean` than chance explains.
+    ValueError, TypeError
+        If the check itself is called wrongly.
+
+    Notes
+    -----
+    The bound is a quantile of Student's distribution, the false alarm shared out over all entries.
+
+    References
+    ----------
+    G. Casella and R. L. Berger, *Statistical Inference*, 2nd edition, section 11.2.
+
+    Examples
+    --------
+    A fair die shows 3.5 on average.
+
+    >>> def die(sides, rng):
+    ...     return rng.integers(1, sides + 1)
+    >>> sampled_answer(die, 6, mean=3.5, rng=np.random.default_rng(0))
+    die: right on average over 400 samples
+    """
+    _validate.generator(rng)
+    n_samples = _validate.count("n_samples", n_samples, minimum=2)
+    name, right = _name(function), np.asarray(mean, dtype=np.float64)
+    samples = []
+    for draw in rng.spawn(n_samples):
+        value = _called(name, function, (*arguments, draw))
+        samples.append(_numbers(name, value, right.shape, None))
+    _central(name, np.array(samples), right, false_alarm, mistakes or {}, cause)
+    print(f"{name}: right on average over {n_samples} samples")
+
+
+def _name(function):
+    if not callable(function):
+        raise TypeError(f"function must be a function, got {type(function).__name__}")
+    return getattr(function, "__name__", type(function).__name__)
 
 
 def _called(name, function, arguments):
@@ -154,15 +200,17 @@ def _called(name, function, arguments):
     try:
         value = function(*handed)
     except NotImplementedError:
-        raise WrongAnswer(
+        raise _WrongAnswer(
             f"{name}: not written yet. Put your code in the place of `raise NotImplementedError()`"
         ) from None
     except Exception as error:
-        raise WrongAnswer(
+        raise _WrongAnswer(
             f"{name}: expected an answer, got {type(error).__name__}: {error}{because(_line(error))}"
         ) from error
     if value is None:
-        raise WrongAnswer(f"{name}: expected an answer, got None. Likely cause: the function has no `return`")
+        raise _WrongAnswer(
+            f"{name}: expected an answer, got None. Likely cause: the function has no `return`"
+        )
     return value
 
 
@@ -173,27 +221,29 @@ def _line(error):
     return f"line {shown[-1].lineno} of the cell or file, `{shown[-1].line}`" if shown else None
 
 
-def _numbers(name, value, shape, axes, quiet=False):
-    words = f"shape {shape}" + (f", {axes}" if axes else "") if shape else "one number"
+def _words(shape, axes):
+    return f"shape {shape}" + (f", {axes}" if axes else "") if shape else "one number"
+
+
+def _numbers(name, value, shape, axes):
+    words = _words(shape, axes)
     try:
         array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise WrongAnswer(
+        raise _WrongAnswer(
             f"{name}: expected numbers of {words}, got {type(value).__name__}. Likely cause: "
             "something other than the result is returned, or rows of different lengths"
         ) from None
     if array.shape != shape:
-        raise WrongAnswer(
+        raise _WrongAnswer(
             f"{name}: expected {words}, got shape {array.shape}{because(_cause_of_shape(array.shape, shape))}"
         )
     if not np.isfinite(array).all():
         at = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
-        raise WrongAnswer(
+        raise _WrongAnswer(
             f"{name}: expected finite numbers, got {array[at]} at {_validate.subscript(at) or 'the answer'}. "
             "Likely cause: a division by 0, or the logarithm of 0"
         )
-    if not quiet:
-        print(f"{name}: {words}")
     return array
 
 
@@ -220,7 +270,7 @@ def _close(name, value, right, within, mistakes, cause):
         at = tuple(map(int, np.argwhere(wrong)[0]))
         likely = _recognised(value, right, within, mistakes) or cause
         where = f"entry {_validate.subscript(at)}" if at else "the answer"
-        raise WrongAnswer(
+        raise _WrongAnswer(
             f"{name}: {where} is {value[at]:.6g}, which is not right within {np.max(within):.3g}"
             f"{because(likely or 'the formula; work out this entry by hand')}"
         )
@@ -276,9 +326,9 @@ def _central(name, samples, right, false_alarm, mistakes, cause):
             cause,
         )
         where = f"entry {_validate.subscript(at)}" if at else "the answer"
-        raise WrongAnswer(
-            f"{name}: the mean of {n} samples of {where} is {mean[at]:.4g} with standard error {error[at]:.2g}, "
-            f"further from the right mean than the {bound:.3g} standard errors that chance explains"
+        raise _WrongAnswer(
+            f"{name}: the mean of {n} samples of {where} is {mean[at]:.4g} with standard error "
+            f"{error[at]:.2g}, further from the right mean than the {bound:.3g} of them that chance explains"
             f"{because(likely or 'a weight or a time index')}"
         )
 
