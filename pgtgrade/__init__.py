@@ -1,5 +1,6 @@
 """Grades the problem sets of the book: every submission in isolation, and with a row of its own."""
 
 from pgtgrade.instances import drawn
+from pgtgrade.release import released
 
-__all__ = ["drawn"]
+__all__ = ["drawn", "released"]
