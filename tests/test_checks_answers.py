@@ -1,0 +1,215 @@
+"""What `checks.answer` and `checks.sampled_answer` say, step by step, and that each step can fail."""
+
+import re
+
+import numpy as np
+import pytest
+
+from pgtlab import checks
+
+RHO = np.array([6.0, 4.0, 2.0])  # visits of the short corridor at p = 1/2, by hand: known-answer of chapter 2
+
+
+def rho(*_):
+    return RHO.copy()
+
+
+def returning(value):
+    def visits(*_):
+        return value
+
+    return visits
+
+
+def message(function, *arguments, **expected):
+    with pytest.raises(AssertionError) as caught:
+        checks.answer(function, *arguments, **expected)
+    return str(caught.value)
+
+
+def test_a_right_answer_is_told_step_by_step(capsys):
+    checks.answer(
+        rho,
+        shape=(3,),
+        axes="one entry a state",
+        structure={"no visit is negative": lambda r: r >= 0},
+        known=RHO,
+    )
+    assert capsys.readouterr().out.splitlines() == [
+        "rho: shape (3,), one entry a state",
+        "rho: no visit is negative",
+        "rho: right where the answer is known",
+    ]
+
+
+def test_a_function_not_yet_written_is_no_error_of_another_kind():
+    def visits():
+        raise NotImplementedError()
+
+    assert message(visits) == (
+        "visits: not written yet. Put your code in the place of `raise NotImplementedError()`"
+    )
+
+
+def test_nothing_returned():
+    assert message(returning(None)) == (
+        "visits: expected an answer, got None. Likely cause: the function has no `return`"
+    )
+
+
+def test_an_error_is_shown_with_its_line():
+    def visits(P):
+        return np.linalg.solve(P, np.ones(3))
+
+    text = message(visits, np.zeros((3, 3)), shape=(3,))
+    assert text.startswith(
+        "visits: expected an answer, got LinAlgError: Singular matrix. Likely cause: line "
+    )
+    assert text.endswith("of the cell or file, `return np.linalg.solve(P, np.ones(3))`")
+
+
+@pytest.mark.parametrize(
+    ("value", "shape", "said"),
+    [
+        (np.ones((3, 2)), (3,), "a sum or a mean over an axis is missing"),
+        (12.0, (3,), "a sum runs over an axis too many, or over the wrong one"),
+        (np.ones((2, 3)), (3, 2), "two axes are swapped"),
+        (np.ones(2), (3,), "a sum runs over the wrong axis"),
+        ([[1.0], [1.0, 2.0]], (2, 1), "something other than the result is returned, or rows of different"),
+        (np.array([1.0, np.nan, 2.0]), (3,), "a division by 0, or the logarithm of 0"),
+        ("12", (), None),
+    ],
+)
+def test_shapes_and_numbers_have_their_causes(value, shape, said):
+    if said is None:
+        checks.answer(returning(value), shape=shape, known=12)  # what NumPy reads as a number is one
+    else:
+        assert f"Likely cause: {said}" in message(returning(value), shape=shape)
+
+
+def test_structure_comes_before_the_known_case_and_has_a_cause_of_its_own():
+    bad = {"rows that sum to 1": (lambda P: np.isclose(P.sum(axis=1), 1), "the sum runs over states")}
+    text = message(returning([[1.0, 1.0]]), shape=(1, 2), structure=bad, known=[[0.5, 0.5]], cause="general")
+    assert (
+        text == "visits: expected rows that sum to 1; got [[1., 1.]]. Likely cause: the sum runs over states"
+    )
+    good = {"rows that sum to 1": lambda P: np.isclose(P.sum(axis=1), 1)}
+    assert message(returning([[1.0, 1.0]]), shape=(1, 2), structure=good, cause="general").endswith("general")
+
+
+def test_the_right_answer_is_not_shown():
+    text = message(returning([6.0, 7.5, 2.0]), shape=(3,), known=RHO)
+    assert text == (
+        "visits: entry [1] is 7.5, which is not right within 1e-08. "
+        "Likely cause: the formula; work out this entry by hand"
+    )
+    assert not re.search(r"\b4\b", text)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([5.0, 3.0, 1.0], "the last step is missing"),
+        (-RHO, "the sign"),
+        (0.1 * RHO, "a factor: all entries are 0.1 times what they should be"),
+        (RHO + 1, "the author's general cause"),
+    ],
+)
+def test_mistakes_are_recognised(value, said):
+    mistakes = {"something else": [0.0, 0.0, 0.0], "the last step is missing": [5.0, 3.0, 1.0]}
+    text = message(
+        returning(value), shape=(3,), known=RHO, mistakes=mistakes, cause="the author's general cause"
+    )
+    assert text.endswith(f"Likely cause: {said}")
+
+
+def test_a_transposed_matrix_is_recognised():
+    P = np.array([[0.2, 0.8], [0.5, 0.5]])
+    assert message(returning(P.T), shape=(2, 2), known=P).endswith(
+        "Likely cause: rows and columns are swapped"
+    )
+
+
+def test_where_all_is_zero_no_factor_is_named():
+    assert message(returning([0.0, 0.0]), shape=(2,), known=[0.0, 1.0]).endswith(
+        "work out this entry by hand"
+    )
+    assert message(returning([1.0, 0.0]), shape=(2,), known=[0.0, 0.0]).endswith(
+        "work out this entry by hand"
+    )
+
+
+def test_arguments_are_handed_over_as_copies():
+    def visits(P):
+        P[:] = 0.0
+        return P.sum()
+
+    P = np.ones((2, 2))
+    checks.answer(visits, P, known=0.0)
+    assert P.sum() == 4.0
+
+
+def test_slopes_are_differences():
+    at = np.array([0.3, -1.0])
+
+    def gradient(theta):
+        return np.array([np.cos(theta[0]), 2 * theta[1]])
+
+    def objective(theta):
+        return np.sin(theta[0]) + theta[1] ** 2
+
+    checks.answer(gradient, at, shape=(2,), slope_of=objective, at=at)
+    wrong = returning(gradient(at) * 1.00001)
+    assert "not right within 2e-06" in message(wrong, shape=(2,), slope_of=objective, at=at)
+
+
+def coin(p, rng):
+    return float(rng.random() < p)
+
+
+def test_a_sampled_answer_is_right_on_average(capsys):
+    checks.sampled_answer(coin, 0.3, mean=0.3, rng=np.random.default_rng(1))
+    assert capsys.readouterr().out == "coin: right on average over 400 samples\n"
+
+
+def test_a_biased_sampler_is_caught_and_its_mistake_recognised():
+    with pytest.raises(AssertionError, match=r"Likely cause: p and 1 - p are swapped$") as caught:
+        checks.sampled_answer(
+            coin, 0.3, mean=0.7, mistakes={"p and 1 - p are swapped": 0.3}, rng=np.random.default_rng(1)
+        )
+    assert str(caught.value).startswith("coin: the mean of 400 samples of the answer is 0.")
+    with pytest.raises(AssertionError, match="a weight or a time index"):
+        checks.sampled_answer(coin, 0.3, mean=0.6, rng=np.random.default_rng(1))
+
+
+def test_a_sampler_without_chance_must_be_exact():
+    checks.sampled_answer(lambda rng: 1.0, mean=1.0, n_samples=2, rng=np.random.default_rng(1))
+    with pytest.raises(AssertionError, match="standard error 0"):
+        checks.sampled_answer(lambda rng: 1.0, mean=1.1, n_samples=2, rng=np.random.default_rng(1))
+
+
+def test_a_notebook_shows_the_sentence_alone():
+    with pytest.raises(AssertionError) as caught:
+        checks.answer(returning(None))
+    shown = caught.value._render_traceback_()
+    assert " ".join(shown) == f"Not right yet. {caught.value}"
+    assert max(map(len, shown)) <= 76
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda: checks.answer(3), "function must be a function, got int"),
+        (lambda: checks.answer(rho, shape=(3,), known=[1.0]), r"known has shape \(1,\); expected \(3,\)"),
+        (lambda: checks.answer(rho, shape=(3,), slope_of=sum), "slope_of and at go together"),
+        (lambda: checks.answer(rho, shape=(3,), slope_of=sum, at=[1.0]), r"at has shape \(1,\); expected"),
+        (lambda: checks.sampled_answer(coin, 0.3, mean=0.3, rng=1), "rng must be a numpy.random.Generator"),
+        (
+            lambda: checks.sampled_answer(coin, 0.3, mean=0.3, n_samples=1, rng=np.random.default_rng(1)),
+            "n_samples is 1; expected an integer of at least 2",
+        ),
+    ],
+)
+def test_a_check_called_wrongly_says_so(call, error):
+    with pytest.raises((TypeError, ValueError), match=error):
+        call()
