@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pgtgrade.here import examine_here, visible_here
+
+__all__ = ["Examination", "Limits", "examine", "examine_here", "visible_here"]
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -81,23 +85,5 @@ def examine(cells, source, *, limits, isolation, secret):
     -------
     Examination
         Whatever the submission does; it never raises on account of one.
-    """
-    raise NotImplementedError
-
-
-def examine_here(answers, source):
-    """Judge answers in this process, without isolation or limits: for answers of one's own only.
-
-    Parameters
-    ----------
-    answers : dict of str to str
-        Code that takes the place of the instructor's solution, by the grade_id of the solution cell.
-    source : dict
-        The instructor's notebook.
-
-    Returns
-    -------
-    dict of str to (float, str or None)
-        Points of each hidden-test cell, by its grade_id, and what its check says, None if all is right.
     """
     raise NotImplementedError

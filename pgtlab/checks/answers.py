@@ -216,8 +216,14 @@ def _called(name, function, arguments):
 
 def _line(error):
     """Return in words the line in which an error arose outside this file, the innermost that can be shown."""
-    frames = [each for each in traceback.extract_tb(error.__traceback__) if each.filename != __file__]
-    shown = [each for each in frames if each.line and "site-packages" not in each.filename]
+    shown = [
+        line
+        for line, (frame, _) in zip(
+            traceback.extract_tb(error.__traceback__), traceback.walk_tb(error.__traceback__), strict=True
+        )
+        if line.line and line.filename != __file__ and "site-packages" not in line.filename
+        if not frame.f_locals.get("__tracebackhide__")
+    ]
     return f"line {shown[-1].lineno} of the cell or file, `{shown[-1].line}`" if shown else None
 
 

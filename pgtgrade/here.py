@@ -1,0 +1,83 @@
+"""Owns the judging of one's own answers in one process, for the tests of the problem sets."""
+
+from __future__ import annotations
+
+import io
+from contextlib import redirect_stdout
+
+from pgtgrade import source as sources
+from pgtgrade.judging import judge, words
+from pgtgrade.runner import switches
+from pgtgrade.runner.calls import call
+
+
+def examine_here(answers, notebook):
+    """Judge answers in this process, without isolation or limits: for answers of one's own only.
+
+    Parameters
+    ----------
+    answers : dict of str to str
+        Code that takes the place of the instructor's solution, by the grade_id of the solution cell.
+    notebook : dict
+        The instructor's.
+
+    Returns
+    -------
+    dict of str to (float, str or None)
+        Points of each hidden-test cell, by its grade_id, and what its check says, None if all is right.
+    """
+    source = sources.read(notebook)
+    namespace, off = _student(answers, source)
+
+    def asked(name, arguments):
+        with switches.switched_off(off):
+            return call(name, namespace, arguments, {})
+
+    with redirect_stdout(io.StringIO()):
+        return judge(source, asked)
+
+
+def visible_here(answers, notebook):
+    """Run the visible checks on answers in this process: for answers of one's own only.
+
+    Parameters
+    ----------
+    answers : dict of str to str
+        As for `examine_here`.
+    notebook : dict
+        The instructor's.
+
+    Returns
+    -------
+    dict of str to (str or None)
+        What each check cell says, by its grade_id, None if all is right.
+    """
+    source, said = sources.read(notebook), {}
+    namespace, off = _student(answers, source)
+    with switches.switched_off(off), redirect_stdout(io.StringIO()):
+        for name, code in source.checks.items():
+            said[name] = _run(name, code, namespace)
+    return said
+
+
+def _student(answers, source):
+    """Return the namespace after the given cells and the answers, and the functions that are switched off."""
+    unknown = sorted(set(answers) - set(source.solutions))
+    if unknown:
+        known = ", ".join(source.solutions)
+        raise ValueError(f"no solution cell is called {unknown[0]}; expected one of {known}")
+    off, namespace = switches.found(source.switched_off), {"__name__": "__main__"}
+    cells = {**source.given, **source.solutions, **answers}
+    with switches.switched_off(off), redirect_stdout(io.StringIO()):
+        for name in source.order:
+            if name in cells:
+                _run(name, cells[name], namespace)
+    return namespace, off
+
+
+def _run(name, code, namespace):
+    try:
+        sources.run(name, code, namespace)
+    except Exception as error:
+        return words(error)
+    return None

@@ -1,0 +1,104 @@
+"""Owns what the instructor's notebook says: its given cells, the names it asks for, and its hidden tests."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from inspect import CO_COROUTINE
+
+
+class SourceError(Exception):
+    """Say what is wrong with the instructor's notebook, and in which cell."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A problem set as the grader needs it.
+
+    Attributes
+    ----------
+    problem_set : str
+        Such as "ps1".
+    switched_off : tuple of str
+        The functions of pgtlab that the student is to write.
+    given : dict of str to str
+        The cells that the judge runs first, by grade_id.
+    solutions : dict of str to str
+        The instructor's code, by grade_id.
+    checks : dict of str to str
+        The visible checks, by grade_id.
+    hidden : dict of str to (str, float)
+        The hidden tests and their points, by grade_id.
+    order : tuple of str
+        The grade_ids of all code cells, from the top down.
+    """
+
+    problem_set: str
+    switched_off: tuple
+    given: dict
+    solutions: dict
+    checks: dict
+    hidden: dict
+    order: tuple
+
+    @property
+    def names(self):
+        """The functions that the student writes: what a solution defines at its top level."""
+        return [
+            node.name
+            for name, code in self.solutions.items()
+            for node in parsed(name, code).body
+            if isinstance(node, ast.FunctionDef)
+        ]
+
+
+def read(notebook):
+    """Return what a notebook in nbgrader's format says.
+
+    Parameters
+    ----------
+    notebook : dict
+        The source of a problem set, notebook format 4.
+
+    Returns
+    -------
+    Source
+    """
+    given, solutions, checks, hidden, order = {}, {}, {}, {}, []
+    for index, cell in enumerate(notebook["cells"]):
+        kind = cell["metadata"].get("nbgrader", {})
+        if cell["cell_type"] != "code":
+            continue
+        name, code = kind.get("grade_id") or f"cell {index}", "".join(cell["source"])
+        order.append(name)
+        if "given" in cell["metadata"].get("tags", ()):
+            given[name] = code
+        elif kind.get("grade") and not kind.get("solution"):
+            hidden[name] = code, float(kind["points"])
+        elif kind.get("solution"):
+            solutions[name] = code
+        else:
+            checks[name] = code
+    about = notebook["metadata"].get("pgtgrade", {})
+    switched_off = tuple(about.get("switched_off", ()))
+    return Source(about.get("set", ""), switched_off, given, solutions, checks, hidden, tuple(order))
+
+
+def parsed(name, code):
+    """Return the syntax tree of a cell, in which `await` may stand at the top level."""
+    try:
+        return compile(code, f"<{name}>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    except SyntaxError as error:
+        raise SourceError(f"the source, cell {name}: {error}") from None
+
+
+def run(name, code, namespace):
+    """Run a cell in a namespace; what it awaits must be there at once."""
+    compiled = compile(parsed(name, code), f"<{name}>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    result = eval(compiled, namespace)
+    if compiled.co_flags & CO_COROUTINE:
+        try:
+            result.send(None)
+        except StopIteration:
+            return
+        raise SourceError(f"the source, cell {name}: it waits for something that takes time")
