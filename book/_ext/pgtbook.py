@@ -6,7 +6,6 @@ same pages.
 
 import hashlib
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -18,6 +17,8 @@ from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
+
+import exercisepage
 
 MATHJAX = "mathjax/tex-svg.js"  # one file, fonts included; it loads nothing further
 SLIDE_EQUATION = re.compile(r"eq-(\d+)-(\d+)")
@@ -90,13 +91,13 @@ class FigureAlternatives(SphinxPostTransform):
 
 
 def publish_notebook(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
-    """Offer a chapter's notebook as it is stored; never one that holds solutions or hidden tests."""
+    """Offer a chapter's notebook as it is stored, and a problem set as its students get it."""
     source = Path(app.env.doc2path(pagename)) if pagename in app.env.found_docs else None
-    offered = source is not None and source.suffix == ".ipynb" and not is_graded(source)
+    offered = source is not None and source.suffix == ".ipynb"
     if offered:
         target = Path(app.outdir, "_sources", pagename + ".ipynb")
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        target.write_text(exercisepage.handed_out(source.read_text(encoding="utf-8")), encoding="utf-8")
         url = context["pathto"](f"_sources/{pagename}.ipynb", resource=True)
     for group in context.get("header_buttons", []):
         if group.get("label") != "download-buttons":
@@ -122,11 +123,6 @@ def mend_body(app: Sphinx, pagename: str, templatename: str, context: dict, doct
     for pattern, mended in MENDED.items():
         if "body" in context:
             context["body"] = re.sub(pattern, mended, context["body"])
-
-
-def is_graded(notebook: Path) -> bool:
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    return any("nbgrader" in cell["metadata"] for cell in cells)
 
 
 def setup(app: Sphinx) -> dict:
