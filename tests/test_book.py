@@ -77,6 +77,22 @@ def test_first_code_cell_is_hidden_and_near_the_top(path):
     assert tags(first) & {"remove-cell", "hide-cell"}
 
 
+IN_A_BROWSER = """\
+import sys
+
+if sys.platform == "emscripten":  # in a browser: from the book's own site
+    import piplite
+
+    await piplite.install("pgtlab[symbolic,widgets]")
+"""
+
+
+@each_notebook
+def test_first_code_cell_fetches_pgtlab_in_a_browser(path):
+    where, first = code_cells(path)[0]
+    assert first.source.startswith(IN_A_BROWSER), f"{where} must begin with:\n\n{IN_A_BROWSER}"
+
+
 @each_notebook
 def test_prose_comes_before_code(path):
     shown = [(where, cell) for where, cell in cells(path) if "remove-cell" not in tags(cell)]
