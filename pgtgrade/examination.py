@@ -1,40 +1,33 @@
-"""Owns the examination of one submission: what its cells print, and how many points its answers earn."""
+"""Owns the examination of one submission: what its cells print, and how many points its answers earn.
+
+Three processes: this one, which starts a judge and reads what it found; the judge, which has the instructor's
+notebook and the secret, and takes data from the third; and the student's, in isolation, which runs the
+submission. A judge is started for each submission, so that nothing of one is left for the next.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import asdict, dataclass
 
+from pgtgrade import source as sources
 from pgtgrade.here import examine_here, visible_here
+from pgtgrade.instances import VARIABLE
+from pgtgrade.isolation import Isolation, Limits
+from pgtgrade.judging import NotGraded, clean, judge
+from pgtgrade.process import GRACE, START, Process
+from pgtgrade.student import Student
 
 __all__ = ["Examination", "Limits", "examine", "examine_here", "visible_here"]
 
-
-@dataclass(frozen=True)
-class Limits:
-    """What a submission may use.
-
-    Attributes
-    ----------
-    cell_seconds : float
-        Of a cell and of a call of a function; two more, and its process is killed.
-    total_seconds : float
-        Of the whole examination.
-    memory : int
-        Bytes of a process, and of all processes of a submission together.
-    processes : int
-        Processes and threads at a time.
-    output : int
-        Bytes of output that are kept of a cell.
-    restarts : int
-        How often the cells are run again without the one that killed the process.
-    """
-
-    cell_seconds: float = 30.0
-    total_seconds: float = 180.0
-    memory: int = 2 << 30
-    processes: int = 32
-    output: int = 100_000
-    restarts: int = 5
+#: Bytes of memory that a judge may use, whatever a submission returns.
+JUDGE_MEMORY = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -86,4 +79,106 @@ def examine(cells, source, *, limits, isolation, secret):
     Examination
         Whatever the submission does; it never raises on account of one.
     """
-    raise NotImplementedError
+    start = time.monotonic()
+    job = {
+        "cells": ["".join(each["source"]) if each["cell_type"] == "code" else "" for each in cells],
+        "source": source,
+        "limits": asdict(limits),
+        "isolation": asdict(isolation),
+        "secret": secret,
+    }
+    found, trouble = _ask_a_judge(job, limits.total_seconds + limits.cell_seconds + START + 2 * GRACE)
+    if found is None:
+        reason = f"the judge ended without a verdict: {trouble}"
+        found = {"status": "not graded", "reason": reason, "outputs": [], "hidden": {}, "notes": []}
+    found["hidden"] = {name: tuple(each) for name, each in found["hidden"].items()}
+    found["outputs"] = found["outputs"] or [[] for _ in cells]
+    return Examination(**found, seconds=round(time.monotonic() - start, 3))
+
+
+def _ask_a_judge(job, seconds):
+    """Return what a judge found, or None and what is known of its end."""
+    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from pgtgrade.examination import main; main()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**environment, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        )
+        timer = threading.Timer(seconds, process.kill)
+        timer.start()
+        try:
+            # The pipe stays open: its end tells the judge that nobody waits any more.
+            process.stdin.write(json.dumps(job).encode() + b"\n")
+            process.stdin.flush()
+            found = process.stdout.read()
+        except BrokenPipeError:
+            found = b""
+        finally:
+            timer.cancel()
+            process.kill()
+            process.wait()
+            process.stdin.close()
+            process.stdout.close()
+        errors.seek(0, os.SEEK_END)
+        errors.seek(max(errors.tell() - 2_000, 0))
+        said = errors.read().decode(errors="replace").strip()
+    try:
+        return json.loads(found), None
+    except ValueError:
+        return None, clean(said.splitlines()[-1]) if said else f"no word within {seconds:g} s"
+
+
+def main():
+    """Be the judge: read a job, examine, write what was found."""
+    job = json.loads(sys.stdin.buffer.readline())
+    found, sys.stdout = sys.stdout, open(os.devnull, "w")  # noqa: SIM115 - it lasts as long as the process
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    limits, isolation = Limits(**job["limits"]), Isolation(**job["isolation"])
+    source = sources.read(job["source"])
+    # It starts while this process imports what the judging needs.
+    process = Process(isolation, limits, source.switched_off)
+    _limit_memory()
+    if job["secret"]:
+        os.environ[VARIABLE] = job["secret"]
+    result = _examine(job["cells"], source, limits, isolation, process)
+    found.write(json.dumps(result))
+    found.flush()
+    os._exit(0)
+
+
+def _examine(cells, source, limits, isolation, process):
+    student = Student(
+        cells, limits=limits, isolation=isolation, switched_off=source.switched_off, process=process
+    )
+    try:
+        student.run()
+        hidden, status, reason = judge(source, student.call, cells), "graded", None
+    except NotGraded as error:
+        hidden, status, reason = {}, "not graded", clean(str(error))
+    finally:
+        student.close()
+    return {
+        "status": status,
+        "reason": reason,
+        "outputs": student.outputs,
+        "hidden": hidden,
+        "notes": list(map(clean, student.notes)),
+    }
+
+
+def _end_with_the_parent():
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def _limit_memory():
+    try:
+        import resource
+    except ImportError:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = JUDGE_MEMORY if hard == resource.RLIM_INFINITY else min(JUDGE_MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))

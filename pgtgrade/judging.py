@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import linecache
 import pickle
+import re
 
 import numpy as np
 
@@ -168,6 +169,10 @@ def words(error):
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def clean(text):
-    """Return a text without what cannot be printed, stored or sent."""
-    return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)
+def clean(text, keep=""):
+    """Return a text that can be stored and shown: without control characters and halves of characters."""
+    return _UNCLEAN.sub(lambda found: found[0] if found[0] in keep else "\ufffd", text)
+
+
+#: What ends a string, moves a cursor or cannot be encoded; not tabs and new lines.
+_UNCLEAN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")

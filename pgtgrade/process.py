@@ -1,0 +1,222 @@
+"""Owns the student's process from outside: requests to it, limits on it, and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import time
+from pathlib import Path
+
+from pgtgrade import syscalls, walls
+from pgtgrade.outputs import Outputs
+from pgtgrade.runner import messages
+from pgtgrade.runner.encoding import MOST_BYTES
+
+#: Seconds from the interrupt to the kill; for the start; between two looks at the memory.
+GRACE, START, LOOK = 2.0, 60.0, 0.1
+
+
+class Ended(Exception):
+    """Say how the process ended, or why it was ended: "its process ..."."""
+
+
+class Process:
+    """A student's process, fresh, with nothing run in it.
+
+    Parameters
+    ----------
+    isolation : Isolation
+    limits : Limits
+    switched_off : sequence of str
+        Functions of pgtlab.
+    """
+
+    def __init__(self, isolation, limits, switched_off=()):
+        self._limits = limits
+        request, self._requests = os.pipe()
+        self._replies, reply = os.pipe()
+        out, err = os.pipe(), os.pipe()
+        self._streams = {out[0]: "stdout", err[0]: "stderr"}
+        refused = _pipe_with(syscalls.program()) if isolation.command else None
+        theirs = [each for each in (request, reply, refused) if each is not None]
+        self._process = subprocess.Popen(
+            walls.command_line(isolation, *theirs),
+            stdin=subprocess.DEVNULL,
+            stdout=out[1],
+            stderr=err[1],
+            pass_fds=theirs,
+            env=walls.environment(isolation),
+            cwd="/",
+            start_new_session=True,
+        )
+        for descriptor in (*theirs, out[1], err[1]):
+            os.close(descriptor)
+        self._open = {self._requests, self._replies, *self._streams}
+        for descriptor in self._open:
+            os.set_blocking(descriptor, False)
+        self._buffer = bytearray()
+        self._start = {
+            "limits": {
+                "memory": limits.memory,
+                "processes": limits.processes,
+                "file_size": walls.SPACE,
+                "cpu_seconds": limits.total_seconds,
+                "user": walls.user(isolation),
+            },
+            "serve": {"output": limits.output, "switched_off": list(switched_off)},
+        }
+        self._is_ready = False
+
+    def ready(self):
+        """Wait until it can be asked; raise Ended if that never comes."""
+        if not self._is_ready:
+            outputs = Outputs(2_000)
+            try:
+                head, _ = self._ask(self._start, b"", START, outputs)
+            except Ended as error:
+                said = "".join(each.get("text", "") for each in outputs.list).strip()
+                raise Ended(f"{error}: {said.splitlines()[-1]}" if said else str(error)) from None
+            if head != {"ready": True}:
+                raise Ended("its process does not start as it should")
+            self._is_ready = True
+
+    def ask(self, head, blob=b"", *, outputs, count=None):
+        """Send a request and wait for its reply; raise Ended if none comes.
+
+        Parameters
+        ----------
+        head : dict
+            With "cell" or "call".
+        blob : bytes
+        outputs : Outputs
+            Where its outputs go.
+        count : int, optional
+            The number of the cell.
+
+        Returns
+        -------
+        (dict, bytes)
+            From a process that is not trusted.
+        """
+        self.ready()
+        seconds = self._limits.cell_seconds
+        return self._ask({**head, "seconds": seconds}, blob, seconds + GRACE, outputs, count)
+
+    def close(self):
+        """End the process with all that it has started."""
+        walls.end(self._process)
+        while self._open:
+            os.close(self._open.pop())
+
+    def _ask(self, head, blob, seconds, outputs, count=None):
+        rest = memoryview(messages.packed(head, blob))
+        end, look = time.monotonic() + seconds, time.monotonic() + LOOK
+        while True:
+            writes = [self._requests] if rest else []
+            readable, writable, _ = select.select([self._replies, *self._streams], writes, [], LOOK)
+            now = time.monotonic()
+            if now > look:
+                self._look_at_memory()
+                look = now + LOOK
+            self._drain(readable, outputs)
+            if writable:
+                try:
+                    rest = rest[os.write(self._requests, rest[: 1 << 16]) :]
+                except BrokenPipeError:
+                    self._has_ended()
+            if self._replies in readable:
+                if not self._read():
+                    self._has_ended()
+                while (message := self._message()) is not None:
+                    if "output" not in message[0]:
+                        self._drain(self._streams, outputs)
+                        return message
+                    outputs.add(message[0]["output"], count)
+            if now > end:
+                raise Ended(
+                    f"its process was killed: no end within {seconds - GRACE:g} s, nor at an interrupt"
+                )
+
+    def _read(self):
+        try:
+            chunk = os.read(self._replies, 1 << 20)
+        except BlockingIOError:
+            return True
+        self._buffer += chunk
+        return bool(chunk)
+
+    def _message(self):
+        """Return the next message that is whole, or None."""
+        size = messages.LENGTHS.size
+        if len(self._buffer) < size:
+            return None
+        head, blob = messages.LENGTHS.unpack(self._buffer[:size])
+        if head > messages.MOST_HEAD or blob > MOST_BYTES:
+            raise Ended("its process sent what is no message")
+        if len(self._buffer) < size + head + blob:
+            return None
+        text, content = bytes(self._buffer[size : size + head]), bytes(self._buffer[size + head :][:blob])
+        del self._buffer[: size + head + blob]
+        try:
+            message = json.loads(text)
+        except (ValueError, RecursionError):
+            message = None
+        if type(message) is not dict:
+            raise Ended("its process sent what is no message")
+        return message, content
+
+    def _drain(self, readable, outputs):
+        """Take what is written below Python, by the descriptor, and keep what there is room for."""
+        for descriptor, name in list(self._streams.items()):
+            for _ in range(16 if descriptor in readable else 0):
+                try:
+                    chunk = os.read(descriptor, 1 << 16)
+                except BlockingIOError:
+                    break
+                if not chunk:
+                    del self._streams[descriptor]
+                    break
+                text = chunk.decode(errors="replace")
+                outputs.add({"output_type": "stream", "name": name, "text": text})
+
+    def _look_at_memory(self):
+        used = resident(self._process.pid)
+        if used > self._limits.memory:
+            raise Ended(f"its processes were killed: together they used {used >> 20} MB")
+
+    def _has_ended(self):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=1)
+        code = self._process.returncode
+        if code is None:
+            raise Ended("its process closed the way back")
+        # Of what is killed by a signal, a shell and bubblewrap say 128 and its number.
+        signal = -code if code < 0 else code - 128 if code > 128 else None
+        raise Ended("its process ended " + (f"by signal {signal}" if signal else f"with code {code}"))
+
+
+def _pipe_with(content):
+    """Return the end of a pipe from which a short content can be read, None for None."""
+    if content is None:
+        return None
+    end, start = os.pipe()
+    with open(start, "wb") as file:
+        file.write(content)
+    return end
+
+
+def resident(pid):
+    """Return the bytes that a process and all that descend from it hold in memory."""
+    total, pids = 0, [pid]
+    while pids:
+        folder = Path(f"/proc/{pids.pop()}")
+        try:
+            total += int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            for task in (folder / "task").iterdir():
+                pids += (task / "children").read_text().split()
+        except (OSError, IndexError):
+            continue
+    return total

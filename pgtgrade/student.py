@@ -1,0 +1,132 @@
+"""Owns a submission as it runs: its cells from the top down, its functions, and what happens when it dies."""
+
+from __future__ import annotations
+
+import time
+
+from pgtgrade.judging import NotGraded
+from pgtgrade.outputs import Outputs
+from pgtgrade.process import Ended, Process
+
+
+class Student:
+    """The cells of a submission, and a process in which they have run.
+
+    Parameters
+    ----------
+    cells : sequence of str
+        The code of the cells; "" for one that is not to be run.
+    limits : Limits
+    isolation : Isolation
+    switched_off : sequence of str
+    process : Process, optional
+        A fresh one that has been started already.
+
+    Attributes
+    ----------
+    outputs : list of list
+        Of each cell.
+    notes : list of str
+    """
+
+    def __init__(self, cells, *, limits, isolation, switched_off=(), process=None):
+        self._cells, self._limits, self._isolation, self._off = cells, limits, isolation, switched_off
+        self._process, self._deadline = process, time.monotonic() + limits.total_seconds
+        self._left_out, self._banned, self._restarts = set(), {}, 0
+        self.outputs, self.notes = [[] for _ in cells], []
+
+    def run(self):
+        """Run all cells; each that ends the process is left out and the rest are run again.
+
+        Raises
+        ------
+        NotGraded
+            If that happens too often or takes too long.
+        """
+        while True:
+            index = self._run_through()
+            if index is None:
+                return
+            self._restart()
+
+    def call(self, name, arguments):
+        """Call a function of the submission.
+
+        Parameters
+        ----------
+        name : str
+        arguments : bytes
+            As `pgtgrade.runner.calls.call` takes them.
+
+        Returns
+        -------
+        (dict, bytes)
+            The message that it makes, or one like it that says why there is none. It is not to be trusted.
+        """
+        if name in self._banned:
+            return _raised(self._banned[name])
+        if self._process is None:
+            self.run()
+        self._in_time()
+        try:
+            return self._process.ask({"call": name}, arguments, outputs=Outputs(0))
+        except Ended as error:
+            # It costs this function's questions; the others get a process of their own.
+            self._banned[name] = str(error)
+            self.notes.append(f"when {name} was called, {error}")
+            self._restart()
+            return _raised(str(error))
+
+    def close(self):
+        """End the process."""
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+    def _run_through(self):
+        """Run the cells in order and return the index of the one that ended the process, None if none did."""
+        if self._process is None:
+            self._process = Process(self._isolation, self._limits, self._off)
+        try:
+            self._process.ready()
+        except Ended as error:
+            raise NotGraded(f"the student's process could not be started: {error}") from None
+        number = 0
+        for index, code in enumerate(self._cells):
+            if not code.strip() or index in self._left_out:
+                continue
+            number += 1
+            self._in_time()
+            outputs = Outputs(self._limits.output)
+            try:
+                head, _ = self._process.ask({"cell": code, "index": index}, outputs=outputs, count=number)
+            except Ended as error:
+                self._left_out.add(index)
+                self.notes.append(f"cell {index + 1} is left out: {error}")
+                outputs.add(_shown(str(error)))
+                self.outputs[index] = outputs.cut()
+                return index
+            if head.get("done") == "KeyboardInterrupt" or "raised" in head:
+                outputs.add(_shown(f"interrupted after {self._limits.cell_seconds:g} s"))
+                note = f"cell {index + 1} was interrupted after {self._limits.cell_seconds:g} s"
+                self.notes += [note] if note not in self.notes else []
+            self.outputs[index] = outputs.cut()
+        return None
+
+    def _restart(self):
+        self.close()
+        self._restarts += 1
+        if self._restarts > self._limits.restarts:
+            raise NotGraded(f"its process ended {self._restarts} times: {'; '.join(self.notes)}")
+
+    def _in_time(self):
+        if time.monotonic() > self._deadline:
+            raise NotGraded(f"it took more than {self._limits.total_seconds:g} s: {'; '.join(self.notes)}")
+
+
+def _raised(text):
+    return {"raised": {"type": "RuntimeError", "text": text}}, b""
+
+
+def _shown(text):
+    return {"output_type": "stream", "name": "stderr", "text": f"[{text}]\n"}
