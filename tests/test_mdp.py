@@ -340,16 +340,20 @@ def table_with(outcome=(1.0, 0, 0.0, False), **changes):
 
 NUMBERING = "table must number its states 0 to 1 and the actions of each 0 to 1; "
 OUTCOME = "expected (probability, next state from 0 to 1, reward, terminated)"
+TOTAL = (
+    "the probabilities of table[0][0] sum to {}; expected 1 within 1e-10. "
+    "What ends the episode is an outcome too, marked as terminated"
+)
 BAD_TABLES = {
     "a state is missing": (
-        {0: {0: [], 1: []}, 2: {0: [], 1: []}},
+        {0: {a: [(1.0, 0, 0.0, True)] for a in (0, 1)}, 2: {0: [], 1: []}},
         NUMBERING + "state 1 is missing",
     ),
     "an action is missing": (table_with(states={1: {0: []}}), NUMBERING + "state 1 has actions [0]"),
     "actions from 1": (table_with(states={1: {1: [], 2: []}}), NUMBERING + "state 1 has actions [1, 2]"),
     "states from 1": (
         {1: {0: []}},
-        "table must number its states 0 to 0 and the actions of each 0 to -1; state 0 is missing",
+        "table must number its states 0 to 0; state 0 is missing",
     ),
     "three entries": (table_with((1.0, 0, 0.0)), f"table[0][0] has the outcome (1.0, 0, 0.0); {OUTCOME}"),
     "no tuple": (table_with(1.0), f"table[0][0] has the outcome 1.0; {OUTCOME}"),
@@ -365,10 +369,8 @@ BAD_TABLES = {
         table_with((1.0, 0.5, 0.0, False)),
         f"table[0][0] has the outcome (1.0, 0.5, 0.0, False); {OUTCOME}",
     ),
-    "probability above 1": (
-        table_with((1.5, 0, 0.0, False)),
-        "transition[0, 0, :] sums to 1.5; expected at most 1 within 1e-10",
-    ),
+    "probability above 1": (table_with((1.5, 0, 0.0, False)), TOTAL.format(1.5)),
+    "an outcome is missing": (table_with((0.25, 0, 0.0, False)), TOTAL.format(0.25)),
 }
 
 
@@ -376,6 +378,12 @@ BAD_TABLES = {
 def test_bad_tables_are_refused_with_the_place(table, words):
     with pytest.raises(ValueError, match=exactly(words)):
         FiniteMDP.from_gymnasium(table, [1, 0], 0.9)
+
+
+def test_the_environment_is_no_table():
+    words = "table must be a dict such as env.unwrapped.P of a Gymnasium toy environment, got FrozenLakeEnv"
+    with pytest.raises(TypeError, match=exactly(words)):
+        FiniteMDP.from_gymnasium(FrozenLakeEnv(), [1.0, 0.0], 0.9)
 
 
 # --- the garden of the sparse tests ----------------------------------------------------------------

@@ -78,6 +78,22 @@ class EquationNumbers(SphinxTransform):
             equations[label] = (self.env.docname, node["number"])
 
 
+class LinkTargets(SphinxTransform):
+    """Let links to `page.ipynb#equation-eq-8-5` and `page.ipynb#sec-mass` lead there, from an output too."""
+
+    default_priority = 901
+
+    def apply(self, **kwargs) -> None:
+        names = [name for name, explicit in self.document.nametypes.items() if explicit]
+        targets = {name: self.document.nameids[name] for name in names}
+        for node in self.document.findall(nodes.math_block):
+            if node.get("label"):
+                place = nodes.make_id(f"equation-{node['label']}")
+                targets[place] = place
+        slugs = self.env.metadata[self.env.docname].setdefault("myst_slugs", {})
+        slugs.update({name: (0, place, name) for name, place in targets.items() if place})
+
+
 class FigureAlternatives(SphinxPostTransform):
     """Let a figure's caption stand for an image whose cell gives no `mystnb: image: alt`."""
 
@@ -130,6 +146,7 @@ def setup(app: Sphinx) -> dict:
     os.environ["PGTLAB_EXPLORE"] = "static"
     app.add_config_value("pgtlab_digest", "", "env", [str])
     app.add_transform(EquationNumbers)
+    app.add_transform(LinkTargets)
     app.add_post_transform(FigureAlternatives)
     app.connect("config-inited", configure)
     app.connect("builder-inited", copy_mathjax)

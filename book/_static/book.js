@@ -6,6 +6,20 @@ const reachable = () => {
   }
 };
 
+// A full stop after a formula must not begin a line.
+const glue = () => {
+  for (const formula of document.querySelectorAll("span.math")) {
+    const next = formula.nextSibling;
+    const mark = next?.nodeType === Node.TEXT_NODE && next.data.match(/^[.,:;?!)\u2019\u201d]+/)?.[0];
+    if (!mark) continue;
+    const whole = document.createElement("span");
+    whole.style.whiteSpace = "nowrap";
+    formula.before(whole);
+    next.data = next.data.slice(mark.length);
+    whole.append(formula, mark);
+  }
+};
+
 window.addEventListener("load", () => {
   // The theme's download link opens a tab; from a file: page it may not do otherwise.
   if (location.protocol !== "file:") {
@@ -15,6 +29,7 @@ window.addEventListener("load", () => {
     }
   }
   Promise.resolve(window.MathJax?.startup?.promise).then(() => {
+    glue();
     reachable();
     window.addEventListener("resize", reachable);
   });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -117,8 +118,11 @@ class FiniteMDP:
 
         Raises
         ------
+        TypeError
+            If `table` is not a mapping, such as the environment itself.
         ValueError
-            If states or actions are not numbered 0, 1, 2, ... or an outcome is not of that form.
+            If states or actions are not numbered 0, 1, 2, ..., if an outcome is not of that form, or if the
+            probabilities of a state and action do not sum to 1.
 
         Examples
         --------
@@ -131,19 +135,33 @@ class FiniteMDP:
         array([[0.5],
                [0. ]])
         """
+        if not isinstance(table, Mapping):
+            raise TypeError(
+                f"table must be a dict such as env.unwrapped.P of a Gymnasium toy environment, "
+                f"got {type(table).__name__}"
+            )
         S, A = len(table), len(table[0]) if 0 in table else 0
         transition, reward = np.zeros((S, A, S)), np.zeros((S, A))
         for s in range(S):
             if s not in table or sorted(table[s]) != list(range(A)):
+                actions = f" and the actions of each 0 to {A - 1}" if A else ""
                 raise ValueError(
-                    f"table must number its states 0 to {S - 1} and the actions of each 0 to {A - 1}; "
+                    f"table must number its states 0 to {S - 1}{actions}; "
                     f"state {s} {'has actions ' + str(sorted(table[s])) if s in table else 'is missing'}"
                 )
             for a in range(A):
+                total = 0.0
                 for outcome in table[s][a]:
                     probability, following, pay, terminated = _outcome(outcome, s, a, S)
+                    total += probability
                     reward[s, a] += probability * pay
                     transition[s, a, following] += 0.0 if terminated else probability
+                if abs(total - 1.0) > _validate.ROUNDING:
+                    raise ValueError(
+                        f"the probabilities of table[{s}][{a}] sum to {total:.12g}; "
+                        f"expected 1 within {_validate.ROUNDING}. What ends the episode is an outcome too, "
+                        f"marked as terminated"
+                    )
         return cls(transition, reward, initial, discount)
 
     @property

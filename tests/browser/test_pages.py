@@ -142,3 +142,41 @@ def test_search_finds_a_word_of_the_book(book, visit):
     assert "visit" in seen.page.inner_text("article").lower()  # the index holds stems of words
     assert seen.errors == []
     assert seen.failed == []
+
+
+def test_the_ledger_is_searched_by_label_and_by_word(book, visit):
+    seen = visit(book, "book/ledger.html")
+    rows = seen.page.locator(".tag_ledger tbody tr")
+    shown = seen.page.locator(".tag_ledger tbody tr:visible")
+    status = seen.page.locator("#ledger-filter [role=status]")
+    assert rows.count() == shown.count() >= 54
+    seen.page.get_by_label("Show only").focus()
+    for words in ("8.4", "advantage", "gamma dropped", "no such formula"):
+        seen.page.keyboard.press("Control+a")
+        seen.page.keyboard.type(words)
+        texts = [" ".join(text.lower().split()) for text in rows.all_text_contents()]
+        found = sum(all(word in text for word in words.split()) for text in texts)
+        assert shown.count() == found < rows.count()
+        assert status.inner_text() == f"{found} of {rows.count()}"
+        assert (found > 0) == (words != "no such formula")
+    seen.page.keyboard.press("Control+a")
+    seen.page.keyboard.press("Delete")
+    assert shown.count() == rows.count()
+    assert seen.errors == []
+
+
+def test_no_full_stop_after_a_formula_begins_a_line(book, visit, book_page):
+    seen = visit(book, book_page, size=PHONE)
+    # The mark stands beside its formula: in a line below, it would begin left of the formula's right edge.
+    fallen = seen.page.evaluate(
+        """() => [...document.querySelectorAll("article span.math")].filter((formula) => {
+          const next = formula.nextSibling;
+          if (next?.nodeType !== Node.TEXT_NODE || !/^[.,:;?!)]/.test(next.data)) return false;
+          const mark = document.createRange();
+          mark.setStart(next, 0);
+          mark.setEnd(next, 1);
+          const [a, b] = [formula, mark].map((each) => each.getBoundingClientRect());
+          return b.width > 0 && b.left < a.right - 1;
+        }).map((formula) => formula.parentElement.textContent.slice(-60))"""
+    )
+    assert fallen == []
