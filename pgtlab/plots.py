@@ -52,3 +52,29 @@ def draw_grid(axes, layout, values, *, vmax, label="", digits=2):
         bar.set_label(label)
         # Vector graphics as the map is, and no gaps between the shades.
         bar.solids.set(rasterized=False, edgecolor="face")
+
+
+def draw_corridor(axes, right="", left=""):
+    """Draw the short corridor: three states, the goal, and where the two actions lead.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    right, left : str
+        Written at the arrows of each action, which are solid for "right" and dashed for "left".
+    """
+    for x, name in enumerate(["0", "1", "2", "goal"]):
+        box = {"boxstyle": "round,pad=0.5", "fc": "#d8f0d8" if name == "goal" else "white"}
+        axes.text(x, 0, name, ha="center", va="center", bbox=box)
+    look = {"arrowstyle": "->", "lw": 1.4}
+    between = look | {"connectionstyle": "arc3,rad=-0.5", "shrinkA": 14, "shrinkB": 14}
+    for label, style, steps in [(right, "-", [(0, 1), (1, 0), (2, 3)]), (left, "--", [(1, 2), (2, 1)])]:
+        for start, stop in steps:
+            axes.annotate("", (stop, 0), (start, 0), arrowprops=between | {"ls": style})
+            # An arrow to the right passes above, one to the left below.
+            axes.text((start + stop) / 2, 0.55 * (stop - start), label, ha="center", va="center")
+    loop = look | {"connectionstyle": "arc3,rad=1.6", "ls": "--"}
+    axes.annotate("", (-0.2, -0.22), (-0.2, 0.22), arrowprops=loop)
+    axes.text(-0.62, 0, left, ha="right", va="center")
+    axes.set(xlim=(-1.1, 3.4), ylim=(-0.8, 0.8))
+    axes.axis("off")

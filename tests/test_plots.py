@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
-from pgtlab import plots
+from pgtlab import gallery, plots
 
 LAYOUT = ("S#", ".G")
 
@@ -53,3 +53,20 @@ def test_the_number_of_values_must_fit_the_map():
 def test_the_darkest_value_must_be_above_zero(vmax):
     with pytest.raises(ValueError, match="vmax is .*; expected a number above 0"):
         draw([1.0, 2.0, 4.0], vmax=vmax)
+
+
+def test_the_corridor_shows_where_each_action_leads():
+    axes = Figure().subplots()
+    plots.draw_corridor(axes, right="R", left="L")
+    at = {name: [text.get_position() for text in axes.texts if text.get_text() == name] for name in "012RL"}
+    assert [at[name] for name in "012"] == [[(0, 0)], [(1, 0)], [(2, 0)]]
+    mdp, _ = gallery.short_corridor()
+    for action, name in enumerate("RL"):
+        # A label stands half-way, above an arrow to the right and below one to the left, or beside the loop.
+        expected = set()
+        for state in range(3):
+            ends = mdp.ending[state, action] == 1
+            to = 3 if ends else int(mdp.transition[state, action].argmax())
+            expected.add(((state + to) / 2, float(np.sign(to - state))))
+        drawn = {(0.0 if x < 0 else x, float(np.sign(y))) for x, y in at[name]}
+        assert drawn == expected
