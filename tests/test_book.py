@@ -433,6 +433,19 @@ def test_the_lines_for_gymnasium_run_and_its_lake_is_climbed_as_the_page_says():
     assert ends[100] > 0.5
 
 
+def test_example_on_the_first_page_runs(capsys):
+    intro = (BOOK / "intro.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```", intro, re.MULTILINE | re.DOTALL)
+    exec(compile(example, "intro.md", "exec"), {})
+    rows = [re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", row) for row in capsys.readouterr().out.splitlines()]
+    visits, theorem, differences = [[float(number) for number in row] for row in rows]
+    # rho_0 = 1 + .95 (.55 rho_0 + .5 rho_1) and rho_1 = .95 * .45 rho_0
+    rho_0 = 1 / (1 - 0.95 * (0.55 + 0.5 * 0.95 * 0.45))
+    assert visits == pytest.approx([rho_0, 0.95 * 0.45 * rho_0], abs=1e-6)
+    assert theorem == pytest.approx(differences, abs=1e-6)
+    assert any(theorem)
+
+
 def test_versions_agree():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
