@@ -74,7 +74,9 @@ def test_an_error_is_shown_with_its_line():
         (np.ones((3, 2)), (3,), "a sum or a mean over an axis is missing"),
         (12.0, (3,), "a sum runs over an axis too many, or over the wrong one"),
         (np.ones((2, 3)), (3, 2), "two axes are swapped"),
-        (np.ones(2), (3,), "a sum runs over the wrong axis"),
+        (np.ones(2), (3,), "an entry too few, or a sum over the wrong axis"),
+        (np.ones((3, 5)), (3, 4), "an entry too many, or a sum over the wrong axis"),
+        (np.ones((3, 2)), (4, 3), "a sum runs over the wrong axis, or a size is fixed in the code"),
         ([[1.0], [1.0, 2.0]], (2, 1), "something other than the result is returned, or rows of different"),
         (np.array([1.0, np.nan, 2.0]), (3,), "a division by 0, or the logarithm of 0"),
         ("12", (), None),
@@ -88,12 +90,12 @@ def test_shapes_and_numbers_have_their_causes(value, shape, said):
 
 
 def test_structure_comes_before_the_known_case_and_has_a_cause_of_its_own():
-    bad = {"rows that sum to 1": (lambda P: np.isclose(P.sum(axis=1), 1), "the sum runs over states")}
+    bad = {"each row sums to 1": (lambda P: np.isclose(P.sum(axis=1), 1), "the sum runs over states")}
     text = message(returning([[1.0, 1.0]]), shape=(1, 2), structure=bad, known=[[0.5, 0.5]], cause="general")
-    assert (
-        text == "visits: expected rows that sum to 1; got [[1., 1.]]. Likely cause: the sum runs over states"
+    assert text == (
+        "visits: it should be that each row sums to 1; got [[1., 1.]]. Likely cause: the sum runs over states"
     )
-    good = {"rows that sum to 1": lambda P: np.isclose(P.sum(axis=1), 1)}
+    good = {"each row sums to 1": lambda P: np.isclose(P.sum(axis=1), 1)}
     assert message(returning([[1.0, 1.0]]), shape=(1, 2), structure=good, cause="general").endswith("general")
 
 
@@ -121,6 +123,19 @@ def test_mistakes_are_recognised(value, said):
         returning(value), shape=(3,), known=RHO, mistakes=mistakes, cause="the author's general cause"
     )
     assert text.endswith(f"Likely cause: {said}")
+
+
+def test_a_mistake_of_another_shape_is_recognised():
+    mistakes = {"the mass, not the visits": 12.0, "another": [1.0]}
+    assert message(returning(12.0), shape=(3,), known=RHO, mistakes=mistakes) == (
+        "visits: expected shape (3,), got one number. Likely cause: the mass, not the visits"
+    )
+    assert message(returning(11.0), shape=(3,), known=RHO, mistakes=mistakes).endswith("over the wrong one")
+
+
+def test_what_is_zero_up_to_rounding_is_shown_as_zero():
+    for value in (1e-17, -0.0):
+        assert "entry [0] is 0, which" in message(returning([value, 4.0, 2.0]), shape=(3,), known=RHO)
 
 
 def test_a_transposed_matrix_is_recognised():

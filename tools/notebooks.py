@@ -27,6 +27,7 @@ NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+KEPT_METADATA = {"pgtgrade"}  # what a problem set says of itself
 CELL_METADATA = {"tags", "mystnb", "nbgrader"}
 DROPPED = ("image/", "application/vnd.jupyter.widget")
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -92,7 +93,9 @@ def normal_form(notebook: dict) -> dict:
             outputs = [normal_output(output, normal["execution_count"]) for output in cell["outputs"]]
             normal["outputs"] = merged_streams(outputs)
         cells.append(normal)
-    return {"cells": cells, "metadata": NOTEBOOK_METADATA, "nbformat": 4, "nbformat_minor": 5}
+    kept = {key: value for key, value in notebook["metadata"].items() if key in KEPT_METADATA}
+    metadata = dict(sorted({**NOTEBOOK_METADATA, **kept}.items()))
+    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
 def faults(path: Path) -> list[str]:
@@ -120,7 +123,7 @@ def faults(path: Path) -> list[str]:
             if output.get("name") == "stderr":
                 found.append(f"{where} writes to stderr: {output['text'].strip().splitlines()[-1]}")
             found += [f"{where} stores {kind}" for kind in output.get("data", {}) if kind.startswith(DROPPED)]
-    extra = sorted(set(notebook["metadata"]) - set(NOTEBOOK_METADATA))
+    extra = sorted(set(notebook["metadata"]) - set(normal["metadata"]))
     if extra:
         found.append(f"the notebook carries the metadata {', '.join(extra)}")
     if not found and text != dumps(normal):

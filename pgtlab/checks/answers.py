@@ -53,8 +53,8 @@ def answer(
     axes : str, optional
         What the axes are, in words: "a row for each state".
     structure : dict of str to callable or (callable, str), optional
-        What is true of every right answer, in words, with a function of the answer that tells whether it
-        holds; and a likely cause, if it does not.
+        What is true of every right answer, as a sentence ("no visit is negative"), with a function of the
+        answer that tells whether it holds; and a likely cause, if it does not.
     known : array_like, optional
         The right answer, of that shape.
     within : float
@@ -64,7 +64,8 @@ def answer(
     at : array_like, shape (K,), optional
         Where the gradient is taken.
     mistakes : dict of str to array_like, optional
-        Answers that are wrong in a known way, each under its likely cause in words.
+        Answers that are wrong in a known way, each under its likely cause in words. They may have another
+        shape than the right one.
     cause : str, optional
         The likely cause where none of these is recognised.
 
@@ -106,12 +107,12 @@ def answer(
     if (slope_of is None) != (at is None):
         raise TypeError("slope_of and at go together: a function, and where its slope is taken")
     value = _called(name, function, arguments)
-    value = _numbers(name, value, tuple(shape), axes)
+    value = _numbers(name, value, tuple(shape), axes, mistakes or {})
     print(f"{name}: {_words(tuple(shape), axes)}")
     for words, test in (structure or {}).items():
         holds, likely = test if isinstance(test, tuple) else (test, cause)
         if not np.all(holds(value.copy())):
-            raise _WrongAnswer(f"{name}: expected {words}; got {_short(value)}{because(likely)}")
+            raise _WrongAnswer(f"{name}: it should be that {words}; got {_short(value)}{because(likely)}")
         print(f"{name}: {words}")
     if known is not None:
         right = _of_shape("known", known, value.shape)
@@ -184,7 +185,7 @@ def sampled_answer(
     samples = []
     for draw in rng.spawn(n_samples):
         value = _called(name, function, (*arguments, draw))
-        samples.append(_numbers(name, value, right.shape, None))
+        samples.append(_numbers(name, value, right.shape, None, {}))
     _central(name, np.array(samples), right, false_alarm, mistakes or {}, cause)
     print(f"{name}: right on average over {n_samples} samples")
 
@@ -231,7 +232,7 @@ def _words(shape, axes):
     return f"shape {shape}" + (f", {axes}" if axes else "") if shape else "one number"
 
 
-def _numbers(name, value, shape, axes):
+def _numbers(name, value, shape, axes, mistakes):
     words = _words(shape, axes)
     try:
         array = np.array(value, dtype=np.float64)
@@ -241,9 +242,8 @@ def _numbers(name, value, shape, axes):
             "something other than the result is returned, or rows of different lengths"
         ) from None
     if array.shape != shape:
-        raise _WrongAnswer(
-            f"{name}: expected {words}, got shape {array.shape}{because(_cause_of_shape(array.shape, shape))}"
-        )
+        likely = _seen_before(array, 1e-8, mistakes) or _cause_of_shape(array.shape, shape)
+        raise _WrongAnswer(f"{name}: expected {words}, got {_words(array.shape, None)}{because(likely)}")
     if not np.isfinite(array).all():
         at = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
         raise _WrongAnswer(
@@ -260,7 +260,9 @@ def _cause_of_shape(got, expected):
         return "a sum runs over an axis too many, or over the wrong one"
     if sorted(got) == sorted(expected):
         return "two axes are swapped"
-    return "a sum runs over the wrong axis"
+    if sum(abs(n - m) for n, m in zip(got, expected, strict=True)) == 1:
+        return f"an entry too {'many' if sum(got) > sum(expected) else 'few'}, or a sum over the wrong axis"
+    return "a sum runs over the wrong axis, or a size is fixed in the code"
 
 
 def _of_shape(name, right, shape):
@@ -276,21 +278,21 @@ def _close(name, value, right, within, mistakes, cause):
         at = tuple(map(int, np.argwhere(wrong)[0]))
         likely = _recognised(value, right, within, mistakes) or cause
         where = f"entry {_validate.subscript(at)}" if at else "the answer"
+        got = value[at] if abs(value[at]) > np.max(within) else 0.0
         raise _WrongAnswer(
-            f"{name}: {where} is {value[at]:.6g}, which is not right within {np.max(within):.3g}"
+            f"{name}: {where} is {got:.6g}, which is not right within {np.max(within):.3g}"
             f"{because(likely or 'the formula; work out this entry by hand')}"
         )
 
 
 def _recognised(value, right, within, mistakes):
-    """Return in words how a wrong answer came about, if it is a mistake that has been seen before."""
+    """Return in words how a wrong answer came about, if that can be seen from its value."""
 
     def equals(other):
         return other.shape == value.shape and (np.abs(value - other) <= within).all()
 
-    for words, mistaken in mistakes.items():
-        if equals(np.asarray(mistaken, dtype=np.float64)):
-            return words
+    if likely := _seen_before(value, within, mistakes):
+        return likely
     if equals(-right):
         return "the sign"
     if right.ndim == 2 and equals(right.T):
@@ -300,6 +302,15 @@ def _recognised(value, right, within, mistakes):
     factor = (value * right).sum() / size if size else 0.0
     if value.size > 1 and factor and equals(factor * right):
         return f"a factor: all entries are {factor:.4g} times what they should be"
+    return None
+
+
+def _seen_before(value, within, mistakes):
+    """Return the words of a mistake that gives this value."""
+    for words, mistaken in mistakes.items():
+        mistaken = np.asarray(mistaken, dtype=np.float64)
+        if mistaken.shape == value.shape and (np.abs(value - mistaken) <= within).all():
+            return words
     return None
 
 
