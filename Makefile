@@ -21,7 +21,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:                # kernels of the book and of the tests must not start side by side
-.PHONY: help book test test-unit test-notebooks test-browser notebooks lint format serve lab bench mutants lock clean
+.PHONY: help book test test-unit test-notebooks test-browser notebooks lint format serve lab grading bench mutants lock clean
 
 help:  ## say what there is to make
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,9 @@ serve: $(VENV)/.book-installed  ## serve _build/html on this machine (PORT=8000)
 lab: $(VENV)/.book-installed  ## open the notebooks in JupyterLab, to run and change them
 	$(PY) -m jupyterlab book
 
+grading: $(VENV)/.grading-installed  ## install the lecturer's commands, .venv/bin/pgtgrade
+	@$(PY) -m pgtgrade --help
+
 bench: $(VENV)/.test-installed  ## run the benchmarks
 	$(PY) -m benchmarks
 
@@ -73,14 +76,15 @@ COMPILE = $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.
 mutants: $(VENV)/.test-installed  ## change the core in one place at a time and see whether a test notices (an hour)
 	$(PY) tools/mutants.py
 
-lock: $(VENV)/.book-installed  ## write requirements.txt and requirements-test.txt afresh from pyproject.toml
+lock: $(VENV)/.book-installed  ## write requirements.txt and its companions afresh from pyproject.toml
 	$(PY) -m pip install --quiet uv==$(UV_VERSION)
 	$(COMPILE) --extra book --output-file requirements.txt
-	$(COMPILE) --extra test --constraint requirements.txt --output-file requirements-test.txt
+	$(COMPILE) --extra grading --constraint requirements.txt --output-file requirements-grading.txt
+	$(COMPILE) --extra test --constraint requirements.txt --constraint requirements-grading.txt --output-file requirements-test.txt
 
 clean:  ## remove what was built (.venv stays)
 	rm -rf _build build dist pgtlab.egg-info .coverage .hypothesis .pytest_cache .ruff_cache
-	find book pgtlab tests tools -name __pycache__ -prune -exec rm -rf {} +
+	find book pgtgrade pgtlab tests tools -name __pycache__ -prune -exec rm -rf {} +
 	find book -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 # --- .venv -----------------------------------------------------------------------------------------------
@@ -100,7 +104,12 @@ $(VENV)/.book-installed: requirements.txt pyproject.toml | $(PY)
 	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.test-installed: requirements-test.txt $(VENV)/.book-installed
+$(VENV)/.grading-installed: requirements-grading.txt $(VENV)/.book-installed
+	@echo 'Installing the packages of the grader into $(VENV).'
+	$(PY) -m pip install --quiet --requirement requirements-grading.txt
+	@touch $@
+
+$(VENV)/.test-installed: requirements-test.txt $(VENV)/.grading-installed
 	@echo 'Installing the packages of the tests into $(VENV).'
 	$(PY) -m pip install --quiet --requirement requirements-test.txt
 	@touch $@
