@@ -5,6 +5,8 @@ import copy
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from pgtgrade.problem_sets import problem_set
+
 SETUP = """\
 import numpy as np
 
@@ -94,3 +96,11 @@ def with_sources(notebook, **sources):
 def text(notebook):
     """Return a notebook as the text of its file."""
     return nbformat.writes(nbformat.from_dict(notebook))
+
+
+def stored(folder):
+    """Write the source below a folder and return the problem set."""
+    path = folder / "small" / "small.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text(text(source()), encoding="utf-8")
+    return problem_set("small", folder)

@@ -1,0 +1,236 @@
+"""Owns what is kept in nbgrader's gradebook: automatic points, points and comments given by hand.
+
+The only room that needs nbgrader. Its format, its gradebook and its formgrader serve us well; its autograder
+does not: it would put solutions, hidden tests and the gradebook itself within reach of submitted code.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import warnings
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pgtgrade.problem_sets import kind
+from pgtgrade.results import key_of
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the gradebook says of one question of one student.
+
+    Attributes
+    ----------
+    automatic, manual, extra : float or None
+        Points by the hidden tests, by a person in their place, and beside either.
+    changed : bool
+        Whether the answer changed after a person had given points.
+    comment : str
+    """
+
+    automatic: float | None = None
+    manual: float | None = None
+    extra: float | None = None
+    changed: bool = False
+    comment: str = ""
+
+    @property
+    def points(self):
+        """What counts, None if nobody has graded it yet."""
+        given = self.automatic if self.manual is None else self.manual
+        return None if given is None else given + (self.extra or 0.0)
+
+
+class Gradebook:
+    """The gradebook of a course, open for one problem set."""
+
+    def __init__(self, book, problem_set):
+        self._book, self._set = book, problem_set
+        self._answers = {each.answer: each.name for each in problem_set.questions if each.answer}
+        self._names = {each.cell: each.name for each in problem_set.questions}
+        with _quiet():
+            self._set_up()
+
+    def _set_up(self):
+        """Enter the set and its cells; refuse to change the questions of a set that has submissions."""
+        from nbgrader import api
+
+        book, name = self._book, self._set.name
+        points = {each.cell: each.points for each in self._set.questions}
+        try:
+            stored = book.find_notebook(name, name)
+        except api.MissingEntry:
+            stored = None
+        if stored and (old := {each.name for each in stored.grade_cells}) != set(points):
+            if stored.submissions:
+                raise ValueError(
+                    f"the gradebook has other questions of {name}, which differ in "
+                    f"{', '.join(sorted(old ^ set(points)))}; grade the changed set into a new --course"
+                )
+            book.remove_notebook(name, name)
+            stored = None
+        if stored is None:
+            book.update_or_create_assignment(name)
+            stored = book.add_notebook(name, name, kernelspec=json.dumps({"name": "python3"}))
+        # one transaction for all cells: nbgrader's own functions write to the disk for each
+        known = {(type(each), each.name): each for each in (*stored._base_cells, *stored.source_cells)}
+
+        def enter(entry, cell_id, **values):
+            found = known.get((entry, cell_id)) or entry(name=cell_id, notebook=stored)
+            for key, value in values.items():
+                if getattr(found, key) != value:
+                    setattr(found, key, value)
+            book.db.add(found)
+
+        for cell_id, cell in self._set.cells.items():
+            cell_type, solution = cell["cell_type"], bool(kind(cell).get("solution"))
+            if cell_id in points:
+                enter(api.GradeCell, cell_id, max_score=points[cell_id], cell_type=cell_type)
+            if solution:
+                enter(api.SolutionCell, cell_id)
+            source = cell["source"]
+            enter(api.SourceCell, cell_id, cell_type=cell_type, locked=not solution, source=source)
+        book.db.commit()
+
+    def scores(self):
+        """Return the score of every question, by the key of the student and the name of the question."""
+        from nbgrader.api import MissingEntry
+
+        with _quiet():
+            self._book.db.expire_all()
+            try:
+                submissions = self._book.notebook_submissions(self._set.name, self._set.name)
+            except MissingEntry:
+                return {}
+            found = {}
+            for submission in submissions:
+                comments = {self._answers.get(each.name): each.comment or "" for each in submission.comments}
+                found[submission.student.id] = {
+                    self._names[grade.name]: Score(
+                        grade.auto_score,
+                        grade.manual_score,
+                        grade.extra_credit,
+                        grade.manual_score is not None and bool(grade.needs_manual_grade),
+                        comments.get(self._names[grade.name], ""),
+                    )
+                    for grade in submission.grades
+                }
+            return found
+
+    def record(self, result, before=None):
+        """Enter the automatic points of a student; what a person gave stays.
+
+        Parameters
+        ----------
+        result : Result
+        before : Result or None
+            The result that this one replaces: an answer that has changed since is marked to be looked at.
+        """
+        with _quiet():
+            from nbgrader.api import MissingEntry, Student
+
+            book, name, key = self._book, self._set.name, key_of(result.student)
+            try:
+                submission = book.find_submission(name, key)
+            except MissingEntry:
+                if book.db.get(Student, key) is None:
+                    book.db.add(Student(id=key, last_name=_shown(result.student)))
+                submission = book.add_submission(name, key)
+            (notebook,) = (each for each in submission.notebooks if each.name == name)
+            for grade in notebook.grades:
+                question = self._names[grade.name]
+                grade.auto_score = result.points[question]
+                if grade.manual_score is None:
+                    grade.needs_manual_grade = grade.auto_score is None
+                elif before and before.answers.get(question) != result.answers.get(question):
+                    grade.needs_manual_grade = True
+            book.db.commit()
+
+    def give(self, entries):
+        """Enter points and comments that a person gave, all of them or none.
+
+        Parameters
+        ----------
+        entries : list of (str, str, float or None, str)
+            Key of the student, name of the question, points (None leaves them as they are), comment.
+        """
+        with _quiet():
+            book, name = self._book, self._set.name
+            cells = {each.name: each for each in self._set.questions}
+            try:
+                for key, question, points, comment in entries:
+                    grade = book.find_grade(cells[question].cell, name, name, key)
+                    if points is not None:
+                        grade.manual_score, grade.needs_manual_grade = points, False
+                    note = book.find_comment(cells[question].answer, name, name, key)
+                    note.manual_comment = comment or None
+                book.db.commit()
+            except BaseException:
+                book.db.rollback()
+                raise
+
+
+@contextmanager
+def gradebook(course, problem_set):
+    """Open the gradebook of a course; made if there is none.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If nbgrader is not installed; the message says how to.
+    ValueError
+        If the gradebook holds other questions of the set.
+    RuntimeError
+        If the file cannot be used.
+    """
+    with _quiet():
+        try:
+            from nbgrader import api
+            from sqlalchemy.exc import DatabaseError
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"{error}: the gradebook is nbgrader's; install it with `make grading` or "
+                "pip install 'pgtlab[grading]'"
+            ) from None
+    course.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        if not course.gradebook.exists():
+            _begin(course.gradebook)
+        with _quiet():
+            book = api.Gradebook(f"sqlite:///{course.gradebook.resolve()}")
+        try:
+            yield Gradebook(book, problem_set)
+        finally:
+            book.close()
+    except DatabaseError as error:
+        raise RuntimeError(f"{course.gradebook}: {error.orig}; is another program using it?") from None
+
+
+def _begin(path):
+    """Make an empty gradebook that says of which version of nbgrader's it is.
+
+    nbgrader itself runs the command `alembic` to find out, which takes seconds, and fails unless the folder
+    of this Python is on the PATH.
+    """
+    import nbgrader
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory(str(Path(nbgrader.__file__).parent / "alembic")).get_current_head()
+    with closing(sqlite3.connect(path)) as book, book:
+        book.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        book.execute("INSERT INTO alembic_version (version_num) VALUES (?)", [head])
+
+
+def _shown(student):
+    """Return a name that `nbgrader export` can write into a CSV file that it does not quote."""
+    plain = "".join(each if each.isprintable() and each not in ',;"' else " " for each in student)
+    return plain.strip().lstrip("=+-@ ")[:120] or "student"
+
+
+@contextmanager
+def _quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,408 @@
+"""Owns what students hand in: finding it in a folder, and putting its cells in order before they are run.
+
+Nothing here trusts a submission, and none can end a batch: what is wrong with it is a sentence in its row.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import stat
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pgtgrade.problem_sets import grade_id, kind, source
+
+#: Bytes of a notebook; a larger one is not opened.
+LARGEST = 20 << 20
+#: Cells of a set that others have too: they do not tell which set a notebook is.
+COMMON = {"intro", "setup"}
+_LITTER = {"__MACOSX", ".DS_Store", ".ipynb_checkpoints", "Thumbs.db", "desktop.ini"}
+
+
+@dataclass
+class Submission:
+    """A student's notebook, or why there is none.
+
+    Attributes
+    ----------
+    student : str
+        As the file or folder is named.
+    path : Path or None
+    fault : str or None
+        Why it cannot be graded.
+    notes : list of str
+    """
+
+    student: str
+    path: Path | None = None
+    fault: str | None = None
+    notes: list = field(default_factory=list)
+
+    def read(self):
+        """Return the file, or None and set `fault` if it is not to be had."""
+        if self.path is None:
+            return None
+        try:
+            status = self.path.lstat()
+            if stat.S_ISLNK(status.st_mode):
+                self.fault = "a symbolic link; expected the file itself"
+            elif not stat.S_ISREG(status.st_mode):
+                self.fault = "not a file"
+            elif status.st_size > LARGEST:
+                self.fault = f"{status.st_size / 1e6:.0f} MB; expected at most {LARGEST / 1e6:.0f}"
+            else:
+                return self.path.read_bytes()
+        except OSError as error:
+            self.fault = f"cannot be read: {error.strerror}"
+        return None
+
+
+@dataclass
+class Prepared:
+    """The cells of a submission as they are run.
+
+    Attributes
+    ----------
+    cells : list of dict
+        Notebook format 4; the cells of the set carry its metadata.
+    answers : dict of str to (str or None)
+        What the student wrote, by the name of the question; None where the cell is missing.
+    released : set of str
+        The questions whose answer is as it was released.
+    own_text : bool
+        Whether there is text in cells of the student's own.
+    fault : str or None
+        Why it cannot be graded.
+    notes : list of str
+    """
+
+    cells: list = field(default_factory=list)
+    answers: dict = field(default_factory=dict)
+    released: set = field(default_factory=set)
+    own_text: bool = False
+    fault: str | None = None
+    notes: list = field(default_factory=list)
+
+
+# --- the folder ------------------------------------------------------------------------------------
+
+
+def find(folder, set_name):
+    """Return the submissions of a folder, and what in it is none.
+
+    Parameters
+    ----------
+    folder : path
+        With `<student>.ipynb` files, and `<student>/` folders that hold one notebook of any name.
+    set_name : str
+        Such as "ps1".
+
+    Returns
+    -------
+    list of Submission, list of str
+    """
+    found, ignored = {}, []
+    for path in sorted(Path(folder).iterdir(), key=lambda each: os.fsencode(each.name)):
+        if _is_litter(path.name):
+            continue
+        notes = []
+        if path.is_symlink() or (_is_notebook(path) and not path.is_dir()):
+            student, paths = path.name, [path]
+            student = student[: -len(".ipynb")] if _is_notebook(path) else student
+        elif path.is_dir() and not path.name.startswith("."):
+            student = path.name
+            paths, notes = _below(path)
+        else:
+            ignored.append(text_of(path.name))
+            continue
+        each = found.setdefault(text_of(student), ([], []))
+        each[0].extend(paths)
+        each[1].extend(notes)
+    submissions = [_submission(student, paths, notes, folder) for student, (paths, notes) in found.items()]
+    folded = {}
+    for each in submissions:
+        folded.setdefault(each.student.casefold(), []).append(each)
+        if each.student.split(" ")[0].split("(")[0].casefold() == set_name.casefold():
+            each.notes.append("named after the set, not after a student")
+    for alike in folded.values():
+        for each in alike if len(alike) > 1 else ():
+            others = ", ".join(repr(other.student) for other in alike if other is not each)
+            each.notes.append(f"another name differs in case only: {others}")
+    return submissions, ignored
+
+
+def text_of(name):
+    """Return a file's name as text that can be stored: one form of each letter, no stray bytes."""
+    name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return unicodedata.normalize("NFC", name)
+
+
+def _is_notebook(path):
+    return path.suffix.lower() == ".ipynb"
+
+
+def _is_litter(name):
+    """Say whether a file or folder is what systems leave behind and nobody wrote."""
+    return name in _LITTER or name.startswith("._")
+
+
+def _below(folder):
+    """Return the notebooks in a student's folder, and a note on what else is there."""
+    notebooks, others = [], []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(each for each in folders if not _is_litter(each))
+        for name in sorted(files):
+            if not _is_litter(name):
+                path = Path(parent) / name
+                (notebooks if _is_notebook(path) else others).append(path)
+    names = _some([text_of(str(each.relative_to(folder))) for each in others])
+    return notebooks, [f"ignored: {names}"] if others else []
+
+
+def _submission(student, paths, notes, folder):
+    if len(paths) == 1:
+        return Submission(student, path=paths[0], notes=notes)
+    names = _some([text_of(str(each.relative_to(folder))) for each in paths])
+    fault = f"{len(paths)} notebooks: {names}; expected one" if paths else "no notebook in the folder"
+    return Submission(student, fault=fault, notes=notes)
+
+
+# --- the notebook ----------------------------------------------------------------------------------
+
+
+def prepare(data, problem_set):
+    """Return the cells of a submission, the locked ones as they were released; a fault is told, not raised.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    problem_set : ProblemSet
+
+    Returns
+    -------
+    Prepared
+    """
+    prepared = Prepared()
+    try:
+        notebook = _notebook(data)
+        about = notebook["metadata"].get("pgtgrade")
+        named = about.get("set") if isinstance(about, dict) else None
+        own = problem_set.notebook["metadata"].get("pgtgrade", {}).get("set", problem_set.name)
+        if isinstance(named, str) and named != own:
+            raise _FaultError(f"another set: {_short(named)}; expected {own}")
+        cells = _plain_cells(notebook["cells"], prepared.notes)
+        placed = _recognised(cells, problem_set, prepared.notes)
+        if not set(placed) - COMMON:
+            raise _FaultError("another notebook: no cell of this set is in it")
+    except _FaultError as fault:
+        prepared.fault = str(fault)
+        return prepared
+    _look_at_answers(prepared, cells, placed, problem_set)
+    prepared.cells = _in_order(prepared, cells, placed, problem_set)
+    return prepared
+
+
+class _FaultError(Exception):
+    """Why a submission cannot be graded."""
+
+
+def _notebook(data):
+    if not data.strip():
+        raise _FaultError("an empty file")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _FaultError("not a notebook: no text in UTF-8") from None
+    try:
+        notebook = json.loads(text)
+    except json.JSONDecodeError as error:
+        cut = text.lstrip().startswith("{") and error.pos >= len(text.rstrip()) - 1
+        reason = "it ends in the middle" if cut or error.msg.startswith("Unterminated") else error.msg
+        raise _FaultError(
+            f"not a notebook: {reason} (line {error.lineno}); it begins with {_short(text.lstrip()[:16])!r}"
+        ) from None
+    except (RecursionError, ValueError) as error:
+        raise _FaultError(f"not a notebook: {type(error).__name__}") from None
+    if not isinstance(notebook, dict) or not isinstance(notebook.get("nbformat"), int):
+        raise _FaultError("not a notebook: JSON of another kind")
+    if notebook["nbformat"] != 4:
+        raise _FaultError(
+            f"notebook format {notebook['nbformat']}; expected 4: open and save it in a newer Jupyter"
+        )
+    if not isinstance(notebook.get("cells"), list):
+        raise _FaultError("not a notebook: it has no list of cells")
+    if not isinstance(notebook.get("metadata"), dict):
+        notebook["metadata"] = {}
+    return notebook
+
+
+def _short(text):
+    return "".join(each if each.isprintable() else " " for each in str(text)[:40])
+
+
+def _plain_cells(cells, notes):
+    """Return what is used of each cell: type, id, text, pictures, and the name that it claims."""
+    plain = []
+    for index, cell in enumerate(cells):
+        text = cell.get("source") if isinstance(cell, dict) else None
+        if isinstance(text, list) and all(isinstance(each, str) for each in text):
+            text = "".join(text)
+        kinds = ("code", "markdown", "raw")
+        if not isinstance(text, str) or cell.get("cell_type") not in kinds:
+            notes.append(f"cell {index} of the file cannot be read and was left out")
+            continue
+        meta = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
+        meta = meta["nbgrader"] if isinstance(meta.get("nbgrader"), dict) else {}
+        plain.append(
+            {
+                "cell_type": cell["cell_type"],
+                "id": cell.get("id") if isinstance(cell.get("id"), str) else None,
+                # no half of a surrogate pair: it could not be written to a file
+                "source": text.replace("\r\n", "\n").encode("utf-8", "replace").decode("utf-8"),
+                "attachments": _pictures(cell.get("attachments")),
+                "claims": meta,
+            }
+        )
+    return plain
+
+
+def _pictures(attachments):
+    """Return the attachments of a cell that are pictures and nothing else."""
+    if not isinstance(attachments, dict):
+        return {}
+    found = {}
+    for name, bundle in attachments.items():
+        for mime in ("image/png", "image/jpeg"):
+            data = bundle.get(mime) if isinstance(bundle, dict) else None
+            data = "".join(data.split()) if isinstance(data, str) else ""
+            if data and data.isascii() and all(each.isalnum() or each in "+/=" for each in data):
+                found[name] = {mime: data}
+    return found
+
+
+def _recognised(cells, problem_set, notes):
+    """Return the index of each cell of the set that is there, by its grade_id."""
+    names = problem_set.cells
+    by_id = {cell.get("id"): name for name, cell in names.items() if cell.get("id")}
+    claimed, stripped = {}, []
+    for index, cell in enumerate(cells):
+        name = cell["claims"].get("grade_id")
+        if not isinstance(name, str) or name not in names:
+            name = by_id.get(cell["id"]) if cell["id"] else None
+            stripped += [name] if name else []
+        if name:
+            claimed.setdefault(name, []).append(index)
+    taken = {index for indices in claimed.values() for index in indices}
+    for name, functions in problem_set.functions.items():
+        # the last definition is the one that counts when the notebook runs
+        defining = [
+            index
+            for index, cell in enumerate(cells)
+            if index not in taken and cell["cell_type"] == "code" and functions & _defined(cell["source"])
+        ]
+        if name not in claimed and defining:
+            claimed[name] = defining[-1:]
+            stripped.append(name)
+    if stripped:
+        notes.append(f"metadata missing, recognised all the same: {_some(stripped)}")
+    placed = {}
+    for name, indices in claimed.items():
+        released_id = names[name].get("id")
+        placed[name] = next((index for index in indices if cells[index]["id"] == released_id), indices[0])
+        if len(indices) > 1:
+            notes.append(f"{name} is there {len(indices)} times; the others were kept as plain cells")
+    return placed
+
+
+def _defined(text):
+    """Return the names that follow `def` at the start of a line."""
+    heads = (line[4:].split("(")[0].strip() for line in text.splitlines() if line.startswith("def "))
+    return set(heads)
+
+
+def _some(names):
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _look_at_answers(prepared, cells, placed, problem_set):
+    """Fill in what the student wrote, and note what was changed that should not be."""
+    edited, points, missing = [], False, []
+    for name, cell in problem_set.cells.items():
+        if name not in placed:
+            missing.append(name)
+            continue
+        theirs = cells[placed[name]]
+        locked = not kind(cell).get("solution")
+        if locked and theirs["source"].rstrip() != cell["source"].rstrip():
+            edited.append(name)
+        if theirs["cell_type"] != cell["cell_type"]:
+            prepared.notes.append(f"{name} was a {theirs['cell_type']} cell; taken as {cell['cell_type']}")
+        claims = theirs["claims"]
+        points |= any(key in claims and claims[key] != kind(cell).get(key) for key in ("points", "grade"))
+    if edited:
+        prepared.notes.append(f"edited, and put back as released: {_some(edited)}")
+    if points:
+        prepared.notes.append("points or grading metadata were edited; those of the source count")
+    locked = [name for name in missing if not kind(problem_set.cells[name]).get("solution")]
+    if locked:
+        prepared.notes.append(f"deleted, and put back: {_some(locked)}")
+    for name in missing:
+        if name not in locked:
+            prepared.notes.append(f"the answer cell {name} is missing")
+    own = [cell for index, cell in enumerate(cells) if index not in placed.values()]
+    prepared.own_text = any(cell["cell_type"] != "code" and cell["source"].strip() for cell in own)
+    for question in problem_set.questions:
+        if question.answer not in placed:
+            prepared.answers[question.name] = None
+            continue
+        text = cells[placed[question.answer]]["source"]
+        prepared.answers[question.name] = text
+        if text.strip() == problem_set.cells[question.answer]["source"].strip():
+            prepared.released.add(question.name)
+    if len(prepared.released) == len(problem_set.questions) and not any(
+        cell["source"].strip() for cell in own
+    ):
+        prepared.notes.append("as released: nothing was filled in")
+
+
+def _in_order(prepared, cells, placed, problem_set):
+    """Return the student's cells, those of the set with its metadata, and deleted locked ones in place."""
+    names = {index: name for name, index in placed.items()}
+    order = list(problem_set.cells)
+    ordered = []
+    for index, cell in enumerate(cells):
+        if index in names:
+            ordered.append(_cell_of_set(names[index], cell["source"], cell["attachments"], problem_set))
+        else:
+            ordered.append(_cell(cell["cell_type"], cell["source"], cell["attachments"]))
+    for position, name in enumerate(order):
+        if name in placed or kind(problem_set.cells[name]).get("solution"):
+            continue
+        there = [grade_id(cell) for cell in ordered]
+        before = [each for each in order[:position] if each in there]
+        at = there.index(before[-1]) + 1 if before else 0
+        ordered.insert(at, _cell_of_set(name, None, {}, problem_set))
+    for index, cell in enumerate(ordered):
+        cell["id"] = grade_id(cell) or f"own-{index}"
+    return ordered
+
+
+def _cell_of_set(name, text, attachments, problem_set):
+    cell = problem_set.cells[name]
+    solution = kind(cell).get("solution")
+    text = text if solution else source(cell)
+    attachments = attachments if solution else cell.get("attachments", {})
+    return _cell(cell["cell_type"], text, attachments, copy.deepcopy(cell["metadata"]))
+
+
+def _cell(cell_type, text, attachments, metadata=None):
+    cell = {"cell_type": cell_type, "metadata": metadata or {}, "source": text}
+    if cell_type == "code":
+        cell |= {"outputs": [], "execution_count": None}
+    elif attachments:
+        cell["attachments"] = attachments
+    return cell

@@ -1,0 +1,145 @@
+"""Owns the tables that go to people: the rows of grades, and CSV files that a spreadsheet opens safely."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, field
+
+from pgtgrade.results import BY_HAND, GRADED, NO_SUBMISSION, NOT_GRADED, key_of
+
+
+@dataclass
+class Row:
+    """What is said of one student.
+
+    Attributes
+    ----------
+    student, status : str
+    points : dict of str to (float or None)
+        By the name of the question; None is a blank.
+    notes : list of str
+    """
+
+    student: str
+    status: str
+    points: dict = field(default_factory=dict)
+    notes: list = field(default_factory=list)
+
+    @property
+    def total(self):
+        """The sum, None as long as one question is blank."""
+        known = bool(self.points) and None not in self.points.values()
+        return sum(self.points.values()) if known else None
+
+
+def rows(problem_set, results, scores, roster=()):
+    """Return a row for each student with a result and for each on the roster.
+
+    Parameters
+    ----------
+    problem_set : ProblemSet
+    results : dict of str to Result
+    scores : dict of str to dict of str to Score
+        From the gradebook.
+    roster : iterable of str
+
+    Returns
+    -------
+    list of Row
+    """
+    roster, found = list(roster), {}
+    for key, result in results.items():
+        notes = list(result.notes)
+        if roster and result.student not in roster:
+            notes.insert(0, "not on the roster")
+        if result.status == NOT_GRADED:
+            found[result.student] = Row(result.student, NOT_GRADED, notes=[result.reason, *notes])
+            continue
+        theirs = scores.get(key, {})
+        points = {}
+        for question in problem_set.questions:
+            score = theirs.get(question.name)
+            points[question.name] = score.points if score else result.points.get(question.name)
+            if score and score.changed:
+                notes.append(f"{question.name} changed since it was graded by hand")
+            if score and score.manual is not None and score.automatic is not None:
+                notes.append(f"{question.name}: {score.automatic:g} by the tests, {score.manual:g} by hand")
+        status = BY_HAND if None in points.values() else GRADED
+        found[result.student] = Row(result.student, status, points, notes)
+    for student in roster:
+        if student not in found:
+            found[student] = Row(student, NO_SUBMISSION)
+    return sorted(found.values(), key=lambda row: (row.student.casefold(), row.student))
+
+
+def grades_csv(problem_set, table):
+    """Return the rows as the text of a CSV file."""
+    names = [each.name for each in problem_set.questions]
+    lines = [["student", "status", "total", "max", *names, "notes"]]
+    for row in table:
+        points = [_number(row.points.get(name)) for name in names]
+        total = [_number(row.total), _number(problem_set.points)]
+        lines.append([row.student, row.status, *total, *points, "; ".join(row.notes)])
+    return csv_text(lines)
+
+
+def _number(points):
+    return "" if points is None else f"{points:g}"
+
+
+def csv_text(lines):
+    """Return lines of cells as CSV; no cell is one that a spreadsheet takes for a formula."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([[guarded(cell) for cell in line] for line in lines])
+    return text.getvalue()
+
+
+def guarded(cell):
+    """Return a cell with an apostrophe before what a spreadsheet would take for a formula.
+
+    >>> guarded("=1+1"), guarded("Ada")
+    ("'=1+1", 'Ada')
+    """
+    text = str(cell)
+    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def unguarded(text):
+    """Return a cell as it was before `guarded`."""
+    return text[1:] if text.startswith("'") and guarded(text[1:]) == text else text
+
+
+def read_csv(text):
+    """Return the lines of a CSV file that a spreadsheet may have saved, each with its number.
+
+    Parameters
+    ----------
+    text : str
+        With commas, semicolons or tabs between the cells: the first line tells.
+
+    Returns
+    -------
+    list of (int, list of str)
+        Lines without any content are left out.
+    """
+    head = text.lstrip("\ufeff").split("\n", 1)[0]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""), delimiter=delimiter)
+    lines = []
+    for line in reader:
+        if any(cell.strip() for cell in line):
+            lines.append((reader.line_num, [cell.strip() for cell in line]))
+    return lines
+
+
+def keys(students):
+    """Return the key of each student by every way in which a table may name them."""
+    found = {}
+    for student in students:
+        found |= {
+            student: key_of(student),
+            guarded(student): key_of(student),
+            key_of(student): key_of(student),
+        }
+    return found

@@ -1,0 +1,432 @@
+"""A batch gives each submission a row, keeps what is done, and never touches what a person has given."""
+
+import csv
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("nbgrader", reason="nbgrader is not installed: `make grading`")
+
+from pgtgrade import grading, isolation
+from pgtgrade.examination import Examination, Limits
+from pgtgrade.gradebook import gradebook
+from pgtgrade.here import examine_here
+from pgtgrade.problem_sets import problem_set
+from pgtgrade.results import GRADED, NOT_GRADED, Course, key_of
+from pgtgrade.tables import grades_csv, rows
+from tests.grading import small
+
+RIGHT = {
+    "half": "def half(x):\n    return x / 2",
+    "mass": "def mass(rho):\n    return rho.sum()",
+    "derive_why": "Because $0 < \\gamma < 1$.",
+}
+
+
+def examined(cells, source, *, limits, isolation, secret):
+    """Stand for the examination: the real judge, in this process."""
+    names = {cell["metadata"].get("nbgrader", {}).get("grade_id"): cell["source"] for cell in cells}
+    answers = {name: names.get(name, "") for name in ("half", "mass")}
+    outputs = [[] for _ in cells]
+    return Examination("graded", None, outputs, examine_here(answers, source), [], 0.1)
+
+
+@dataclass
+class Class:
+    """A course with its downloads, as a lecturer has it."""
+
+    folder: Path
+
+    def __post_init__(self):
+        self.set = small.stored(self.folder / "sets")
+        self.downloads, self.course = self.folder / "downloads", Course(self.folder / "course")
+        self.downloads.mkdir()
+
+    def hand_in(self, student, **answers):
+        text = small.text(small.with_sources(self.set.release, **answers))
+        (self.downloads / f"{student}.ipynb").write_text(text, encoding="utf-8")
+
+    def grade(self, examine=examined, **options):
+        options = {"limits": Limits(), "isolation": isolation.Isolation("bwrap"), **options}
+        return grading.grade(self.set, self.downloads, self.course, examine=examine, **options)
+
+    def rows(self, roster=()):
+        with gradebook(self.course, self.set) as book:
+            table = rows(self.set, self.course.results("small"), book.scores(), roster)
+        return {row.student: row for row in table}
+
+    def give(self, student, points, comment="", question="derive-why"):
+        with gradebook(self.course, self.set) as book:
+            book.give([(key_of(student), question, points, comment)])
+
+
+@pytest.fixture
+def class_(tmp_path):
+    return Class(tmp_path)
+
+
+def points(row):
+    return row.status, row.total, list(row.points.values())
+
+
+def test_right_wrong_untouched(class_):
+    class_.hand_in("ada", **RIGHT)
+    class_.hand_in("ben", **{**RIGHT, "half": "def half(x):\n    return 2 * x"})
+    class_.hand_in("cleo")
+    batch = class_.grade()
+    assert sorted(batch.examined) == ["ada", "ben", "cleo"]
+    assert batch.not_graded == {}
+    table = class_.rows()
+    assert points(table["ada"]) == ("by hand", None, [1, 3, None])
+    assert points(table["ben"]) == ("by hand", None, [0, 3, None])
+    assert points(table["cleo"]) == (GRADED, 0, [0, 0, 0])
+    assert table["ada"].notes == table["ben"].notes == []
+    assert table["cleo"].notes == ["as released: nothing was filled in", "derive-why was left as released"]
+    said = class_.course.load("small", key_of("ben")).messages["half"]
+    assert said.endswith("Likely cause: x is doubled")
+
+
+def test_what_cannot_be_graded_is_blank_and_told(class_):
+    class_.hand_in("ada", **RIGHT)
+    (class_.downloads / "ben.ipynb").write_text("{")
+    (class_.downloads / "cleo").mkdir()
+
+    def dies(cells, source, **options):
+        return Examination("not graded", "its process was killed 6 times", [], {}, ["6 restarts"], 9.0)
+
+    batch = class_.grade(dies)
+    assert batch.not_graded == {
+        "ada": "its process was killed 6 times",
+        "ben": "not a notebook: it ends in the middle (line 1); it begins with '{'",
+        "cleo": "no notebook in the folder",
+    }
+    table = class_.rows(roster=["dan"])
+    assert [row.status for row in table.values()] == [NOT_GRADED] * 3 + ["no submission"]
+    assert all(row.total is None and row.points == {} for row in table.values())
+    assert table["ada"].notes == ["its process was killed 6 times", "not on the roster", "6 restarts"]
+    # the next run tries again
+    assert class_.grade().examined == ["ada"]
+    assert points(class_.rows()["ada"]) == ("by hand", None, [1, 3, None])
+
+
+def test_a_fault_of_the_grader_costs_one_row(class_):
+    class_.hand_in("ada", **RIGHT)
+    class_.hand_in("ben", **RIGHT)
+
+    def fails(cells, source, **options):
+        if not failed:
+            failed.append(True)
+            raise OSError("no space left")
+        return examined(cells, source, **options)
+
+    failed = []
+    batch = class_.grade(fails)
+    assert batch.not_graded == {"ada": "the grader itself failed: OSError: no space left"}
+    assert batch.examined == ["ben"]
+    assert "no space left" in class_.course.load("small", key_of("ada")).messages["traceback"]
+
+
+def test_points_that_do_not_come_back_are_a_fault(class_):
+    class_.hand_in("ada", **RIGHT)
+
+    def forgets(cells, source, **options):
+        return Examination("graded", None, [[] for _ in cells], {"test-half": (1.0, None)}, [], 0.0)
+
+    reason = "the grader itself failed: ValueError: no points came back for test-mass"
+    assert class_.grade(forgets).not_graded == {"ada": reason}
+
+
+# --- again -----------------------------------------------------------------------------------------
+
+
+def test_what_is_done_is_not_done_again(class_):
+    class_.hand_in("ada", **RIGHT)
+    class_.hand_in("ben", **RIGHT)
+    assert class_.grade().kept == []
+    assert class_.grade().kept == ["ada", "ben"]
+    assert class_.grade(again=True).examined == ["ada", "ben"]
+    # anything that the points depend on
+    class_.hand_in("ben", **{**RIGHT, "half": ""})
+    assert class_.grade().examined == ["ben"]
+    assert class_.grade(secret="x").examined == ["ada", "ben"]
+    assert class_.grade(secret="x", limits=Limits(cell_seconds=1.0)).examined == ["ada", "ben"]
+    assert class_.grade(secret="x", limits=Limits(cell_seconds=1.0)).kept == ["ada", "ben"]
+    source = small.source()
+    small.cell(source, "q-half")["source"] += " Well."
+    (class_.folder / "sets" / "small" / "small.ipynb").write_text(small.text(source))
+    class_.set = problem_set("small", class_.folder / "sets")
+    assert class_.grade(secret="x", limits=Limits(cell_seconds=1.0)).examined == ["ada", "ben"]
+
+
+def test_code_that_changed_means_again(class_, monkeypatch):
+    from pgtgrade import results
+
+    class_.hand_in("ada", **RIGHT)
+    class_.grade()
+    before = results._digest_of_code()
+    monkeypatch.setattr(results, "_digest_of_code", lambda: before + "x")
+    assert class_.grade().examined == ["ada"]
+
+
+def test_a_lost_gradebook_is_filled_again(class_):
+    class_.hand_in("ada", **RIGHT)
+    class_.grade()
+    class_.course.gradebook.unlink()
+    assert class_.grade().examined == ["ada"]
+    assert points(class_.rows()["ada"]) == ("by hand", None, [1, 3, None])
+
+
+def test_a_run_broken_off_in_the_middle_loses_nothing(class_):
+    """The process is killed as it would be by the system; what was through is through."""
+    for student in ("ada", "ben", "cleo"):
+        class_.hand_in(student, **RIGHT)
+    script = f"""
+import os, signal, sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from pathlib import Path
+from pgtgrade import grading, isolation
+from pgtgrade.examination import Limits
+from pgtgrade.problem_sets import problem_set
+from pgtgrade.results import Course
+from tests.grading.test_batch import examined
+
+seen = []
+
+def examine(cells, source, **options):
+    seen.append(1)
+    if len(seen) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return examined(cells, source, **options)
+
+folder = Path({str(class_.folder)!r})
+grading.grade(problem_set("small", folder / "sets"), folder / "downloads", Course(folder / "course"),
+              examine=examine, limits=Limits(), isolation=isolation.Isolation("bwrap"))
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert run.returncode == -9, run.stderr
+    assert sorted(class_.course.results("small")) == sorted(map(key_of, ["ada", "ben"]))
+    batch = class_.grade()
+    assert batch.kept == ["ada", "ben"]
+    assert batch.examined == ["cleo"]
+
+
+def test_several_at_a_time_and_no_more(class_):
+    import threading
+
+    for number in range(7):
+        class_.hand_in(f"s{number}", **RIGHT)
+    lock, under_way, most = threading.Lock(), [0], [0]
+
+    def slow(cells, source, **options):
+        with lock:
+            under_way[0] += 1
+            most[0] = max(most[0], under_way[0])
+        time.sleep(0.05)
+        with lock:
+            under_way[0] -= 1
+        return Examination(
+            "graded",
+            None,
+            [[] for _ in cells],
+            {"test-half": (1.0, None), "test-mass": (3.0, None)},
+            [],
+            0.0,
+        )
+
+    assert len(class_.grade(slow, jobs=3).examined) == 7
+    assert most == [3]
+
+
+# --- by hand ---------------------------------------------------------------------------------------
+
+
+def test_points_by_hand_survive(class_):
+    class_.hand_in("ada", **RIGHT)
+    class_.grade()
+    class_.give("ada", 1.5, "The limit is missing.")
+    assert points(class_.rows()["ada"]) == (GRADED, 5.5, [1, 3, 1.5])
+    class_.grade(again=True)
+    assert points(class_.rows()["ada"]) == (GRADED, 5.5, [1, 3, 1.5])
+    assert class_.rows()["ada"].notes == []
+    # another answer to a question of code leaves the note alone
+    class_.hand_in("ada", **{**RIGHT, "half": "def half(x):\n    return 0"})
+    class_.grade()
+    assert points(class_.rows()["ada"]) == (GRADED, 4.5, [0, 3, 1.5])
+    assert class_.rows()["ada"].notes == []
+    # another derivation keeps its points and says so, until somebody looks
+    class_.hand_in("ada", **{**RIGHT, "derive_why": "Because."})
+    class_.grade()
+    assert points(class_.rows()["ada"]) == (GRADED, 5.5, [1, 3, 1.5])
+    assert class_.rows()["ada"].notes == ["derive-why changed since it was graded by hand"]
+    class_.grade(again=True)
+    assert class_.rows()["ada"].notes == ["derive-why changed since it was graded by hand"]
+    class_.give("ada", 1.0)
+    assert points(class_.rows()["ada"]) == (GRADED, 5, [1, 3, 1])
+    assert class_.rows()["ada"].notes == []
+
+
+def test_points_by_hand_survive_a_submission_that_cannot_be_read(class_):
+    class_.hand_in("ada", **RIGHT)
+    class_.grade()
+    class_.give("ada", 2.0)
+    (class_.downloads / "ada.ipynb").write_text("")
+    class_.grade()
+    assert points(class_.rows()["ada"]) == (NOT_GRADED, None, [])
+    class_.hand_in("ada", **{**RIGHT, "derive_why": "Because."})
+    class_.grade()
+    assert points(class_.rows()["ada"]) == (GRADED, 6, [1, 3, 2])
+    assert class_.rows()["ada"].notes == ["derive-why changed since it was graded by hand"]
+
+
+def test_a_person_may_overrule_the_tests(class_):
+    class_.hand_in("ada", **{**RIGHT, "half": ""})
+    class_.grade()
+    class_.give("ada", 0.5, question="half")
+    class_.grade(again=True)
+    assert points(class_.rows()["ada"]) == ("by hand", None, [0.5, 3, None])
+    assert class_.rows()["ada"].notes == ["half: 0 by the tests, 0.5 by hand"]
+
+
+def test_a_derivation_that_is_not_in_its_cell_is_left_to_a_person(class_):
+    answers = {name: RIGHT[name] for name in ("half", "mass")}
+    notebook = small.with_sources(class_.set.release, **answers)
+    notebook["cells"].append({"cell_type": "markdown", "id": "x", "metadata": {}, "source": "Because."})
+    (class_.downloads / "ada.ipynb").write_text(json.dumps(notebook))
+    notebook = small.with_sources(class_.set.release, **answers)
+    del notebook["cells"][-1]
+    (class_.downloads / "ben.ipynb").write_text(json.dumps(notebook))
+    class_.hand_in("cleo", **answers)
+    class_.grade()
+    table = class_.rows()
+    look = "derive-why is not in its cell: see whether it stands elsewhere"
+    assert points(table["ada"]) == points(table["ben"]) == ("by hand", None, [1, 3, None])
+    assert table["ada"].notes == [look]
+    assert table["ben"].notes == ["the answer cell derive-why is missing", look]
+    assert points(table["cleo"]) == (GRADED, 4, [1, 3, 0])
+    assert table["cleo"].notes == ["derive-why was left as released"]
+
+
+def test_the_notebook_as_it_was_run_says_what_the_checks_said(class_):
+    class_.hand_in("ada", **{**RIGHT, "half": "def half(x):\n    return 2 * x"})
+    class_.grade()
+    text = class_.course.autograded("small", key_of("ada")).read_text()
+    notebook = json.loads(text)
+    (output,) = small.cell(notebook, "test-half")["outputs"]
+    assert output["text"].startswith("0 of 1 points\nhalf: entry [0] is")
+    (output,) = small.cell(notebook, "test-mass")["outputs"]
+    assert output["text"] == "3 of 3 points\n"
+    assert "drawn(" not in text
+    assert "BEGIN" not in text
+
+
+def test_other_questions_do_not_mix(class_):
+    class_.hand_in("ada", **RIGHT)
+    source = small.source()
+    small.cell(source, "test-mass")["metadata"]["nbgrader"]["grade_id"] = "test-weight"
+    path = class_.folder / "sets" / "small" / "small.ipynb"
+    original = path.read_text()
+    path.write_text(small.text(source))
+    class_.set = problem_set("small", class_.folder / "sets")
+    with gradebook(class_.course, class_.set):
+        pass
+    path.write_text(original)  # nobody has handed in yet: the set may change
+    class_.set = problem_set("small", class_.folder / "sets")
+    class_.grade()
+    path.write_text(small.text(source))
+    class_.set = problem_set("small", class_.folder / "sets")
+    message = "the gradebook has other questions of small, which differ in test-mass, test-weight"
+    with pytest.raises(ValueError, match=message):
+        class_.grade()
+
+
+# --- nbgrader's own tools --------------------------------------------------------------------------
+
+
+def nbgrader(course, *arguments):
+    run = subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments], cwd=course.folder, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    return run
+
+
+def test_nbgraders_export_reads_the_gradebook(class_):
+    class_.hand_in("ada", **RIGHT)
+    class_.hand_in('=ben, "B"', **{**RIGHT, "mass": ""})
+    class_.grade()
+    class_.give("ada", 2.0)
+    nbgrader(class_.course, "export", "--to", "theirs.csv")
+    with open(class_.course.folder / "theirs.csv", newline="") as file:
+        theirs = {line["last_name"]: line for line in csv.DictReader(file)}
+    assert {name: (line["score"], line["max_score"]) for name, line in theirs.items()} == {
+        "ada": ("6.0", "6.0"),
+        "ben   B": ("1.0", "6.0"),
+    }
+
+
+def test_nbgraders_formgrader_finds_what_is_to_be_graded(class_):
+    from nbgrader.apps import NbGraderAPI
+    from traitlets.config import Config
+
+    class_.hand_in("ada", **RIGHT)
+    class_.grade()
+    config = Config()
+    config.CourseDirectory.root = str(class_.course.folder)
+    api = NbGraderAPI(config=config)
+    (submission,) = api.get_notebook_submissions("small", "small")
+    assert (submission["last_name"], submission["score"], submission["needs_manual_grade"]) == (
+        "ada",
+        4,
+        True,
+    )
+    # ... and a score that it saves is one by hand
+    with api.gradebook as book:
+        grade = book.find_grade("derive-why", "small", "small", key_of("ada"))
+        grade.manual_score, grade.needs_manual_grade = 2, False
+        book.db.commit()
+    assert points(class_.rows()["ada"]) == (GRADED, 6, [1, 3, 2])
+
+
+def test_the_table_is_safe_in_a_spreadsheet(class_):
+    for student in ("=1+1", "-ada", 'O\'Neil, "Q"', "李"):
+        class_.hand_in(student, **RIGHT)
+    class_.grade()
+    with gradebook(class_.course, class_.set) as book:
+        text = grades_csv(class_.set, rows(class_.set, class_.course.results("small"), book.scores()))
+    lines = list(csv.reader(text.splitlines()))
+    assert lines[0] == ["student", "status", "total", "max", "half", "mass", "derive-why", "notes"]
+    assert [line[0] for line in lines[1:]] == ["'-ada", "'=1+1", 'O\'Neil, "Q"', "李"]
+    assert lines[1][1:] == ["by hand", "", "6", "1", "3", "", ""]
+
+
+def test_a_gradebook_that_cannot_be_used(class_):
+    class_.course.folder.mkdir()
+    class_.course.gradebook.write_text("no database, but long enough to look like one" * 30)
+    with pytest.raises(RuntimeError, match=r"gradebook\.db: file is not a database; is another program"):
+        class_.grade()
+
+
+def test_a_new_gradebook_says_of_which_version_it_is(class_, monkeypatch):
+    from nbgrader.api import get_alembic_version
+
+    class_.grade()
+    with sqlite3.connect(class_.course.gradebook) as book:
+        ((version,),) = book.execute("SELECT version_num FROM alembic_version")
+    book.close()
+    monkeypatch.setenv("PATH", os.path.dirname(sys.executable), prepend=os.pathsep)
+    assert version == get_alembic_version()
+
+
+def test_the_grader_says_what_to_install(class_, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nbgrader", None)
+    with pytest.raises(
+        ModuleNotFoundError, match="the gradebook is nbgrader's; install it with `make grading`"
+    ):
+        class_.grade()

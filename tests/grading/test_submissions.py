@@ -1,0 +1,415 @@
+"""Submissions are found and put in order, and whatever is wrong with one is a sentence."""
+
+import copy
+import json
+import os
+
+import pytest
+
+from pgtgrade import submissions
+from pgtgrade.problem_sets import grade_id, problem_set
+from pgtgrade.submissions import find, prepare
+from tests.grading import small
+
+
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory):
+    return small.stored(tmp_path_factory.mktemp("sets"))
+
+
+def released(chosen):
+    return copy.deepcopy(chosen.release)
+
+
+def worked(chosen):
+    """Return the released notebook with answers in it."""
+    return small.with_sources(
+        released(chosen), half="def half(x):\n    return x / 2", mass="def mass(rho):\n    return rho.sum()"
+    )
+
+
+def prepared(notebook, chosen):
+    return prepare(small.text(notebook).encode(), chosen)
+
+
+def names(prepared):
+    return [grade_id(cell) for cell in prepared.cells]
+
+
+# --- the folder ------------------------------------------------------------------------------------
+
+
+def test_files_and_folders_of_any_name(tmp_path):
+    (tmp_path / "ada.ipynb").write_text("a")
+    (tmp_path / "BEN.IPYNB").write_text("b")
+    for folder, file in [("cleo", "ps1 (1).ipynb"), ("dan/deep/down", "whatever.ipynb")]:
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / file).write_text(folder)
+    found, ignored = find(tmp_path, "ps1")
+    assert {each.student: each.read() for each in found} == {
+        "ada": b"a",
+        "BEN": b"b",
+        "cleo": b"cleo",
+        "dan": b"dan/deep/down",
+    }
+    assert not any(each.notes or each.fault for each in found)
+    assert ignored == []
+
+
+def test_what_is_no_notebook_is_told(tmp_path):
+    (tmp_path / "readme.txt").write_text("")
+    (tmp_path / "ada.zip").write_text("")
+    (tmp_path / "ben" / ".ipynb_checkpoints").mkdir(parents=True)
+    for file in ("ps1.ipynb", ".ipynb_checkpoints/ps1-checkpoint.ipynb", "._ps1.ipynb", "scan.pdf"):
+        (tmp_path / "ben" / file).write_text("b")
+    (tmp_path / "__MACOSX" / "ben").mkdir(parents=True)
+    (tmp_path / "__MACOSX" / "ben" / "ps1.ipynb").write_text("")
+    (ben,), ignored = find(tmp_path, "ps1")
+    assert ben.read() == b"b"
+    assert ben.notes == ["ignored: scan.pdf"]
+    assert ignored == ["ada.zip", "readme.txt"]
+
+
+def test_two_notebooks_and_none(tmp_path):
+    (tmp_path / "ada").mkdir()
+    (tmp_path / "ben").mkdir()
+    for file in ("ada/ps1.ipynb", "ada/ps1 (1).ipynb", "cleo.ipynb"):
+        (tmp_path / file).write_text("")
+    (tmp_path / "cleo").mkdir()
+    (tmp_path / "cleo" / "ps1.ipynb").write_text("")
+    found, _ = find(tmp_path, "ps1")
+    assert {each.student: each.fault for each in found} == {
+        "ada": "2 notebooks: ada/ps1 (1).ipynb, ada/ps1.ipynb; expected one",
+        "ben": "no notebook in the folder",
+        "cleo": "2 notebooks: cleo/ps1.ipynb, cleo.ipynb; expected one",
+    }
+    assert [each.read() for each in found] == [None] * 3
+
+
+def test_odd_names_are_kept_as_they_are(tmp_path):
+    odd = ["a b", 'O\'Neil "Q"', "=1+1", "-rf", "Åsa", "李", "..", "n" * 200, "tab\tand\nline", "ps1 (1)"]
+    for each in odd:
+        (tmp_path / f"{each}.ipynb").write_text(each)
+    found, _ = find(tmp_path, "ps1")
+    assert {each.student for each in found} == set(odd)
+    noted = {each.student: each.notes for each in found if each.notes}
+    assert noted == {"ps1 (1)": ["named after the set, not after a student"]}
+
+
+def test_one_name_in_two_forms_of_unicode_is_one_student(tmp_path):
+    (tmp_path / "e\N{COMBINING ACUTE ACCENT}.ipynb").write_text("")
+    (tmp_path / "\N{LATIN SMALL LETTER E WITH ACUTE}.ipynb").write_text("")
+    (found,), _ = find(tmp_path, "ps1")
+    assert found.student == "\N{LATIN SMALL LETTER E WITH ACUTE}"
+    assert found.fault.startswith("2 notebooks")
+
+
+def test_names_that_differ_in_case_only_are_two_students(tmp_path):
+    for each in ("Ada", "ada"):
+        (tmp_path / f"{each}.ipynb").write_text(each)
+    found, _ = find(tmp_path, "ps1")
+    if len(found) == 1:
+        pytest.skip("this file system does not tell capitals from small letters")
+    assert [each.notes for each in found] == [
+        ["another name differs in case only: 'ada'"],
+        ["another name differs in case only: 'Ada'"],
+    ]
+
+
+def test_a_name_that_is_no_text(tmp_path):
+    try:
+        (tmp_path / os.fsdecode(b"caf\xe9.ipynb")).write_text("x")
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 only")
+    (found,), _ = find(tmp_path, "ps1")
+    assert found.student == "caf\N{REPLACEMENT CHARACTER}"
+    assert found.read() == b"x"
+
+
+def test_links_are_not_followed(tmp_path):
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "ps1.ipynb").write_text("secret")
+    downloads = tmp_path / "downloads"
+    (downloads / "cleo").mkdir(parents=True)
+    (downloads / "ada.ipynb").symlink_to(tmp_path / "secret" / "ps1.ipynb")
+    (downloads / "ben").symlink_to(tmp_path / "secret")
+    (downloads / "cleo" / "ps1.ipynb").symlink_to(tmp_path / "secret" / "ps1.ipynb")
+    (downloads / "dan.ipynb").symlink_to("dan.ipynb")
+    found, _ = find(downloads, "ps1")
+    assert [each.student for each in found] == ["ada", "ben", "cleo", "dan"]
+    assert [each.read() for each in found] == [None] * 4
+    assert {each.fault for each in found} == {"a symbolic link; expected the file itself"}
+
+
+def test_what_cannot_be_read(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "ada.ipynb")
+    (tmp_path / "ben.ipynb").write_text("x" * 100)
+    (tmp_path / "cleo.ipynb").write_text("x")
+    (ada, ben, cleo), _ = find(tmp_path, "ps1")
+    (tmp_path / "cleo.ipynb").unlink()
+    monkeypatch.setattr(submissions, "LARGEST", 99)
+    assert [each.read() for each in (ada, ben, cleo)] == [None] * 3
+    assert ada.fault == "not a file"
+    assert ben.fault == "0 MB; expected at most 0"
+    assert cleo.fault == "cannot be read: No such file or directory"
+
+
+# --- the notebook ----------------------------------------------------------------------------------
+
+
+def test_a_worked_notebook_is_as_it_is(chosen):
+    found = prepared(worked(chosen), chosen)
+    assert found.fault is None
+    assert found.notes == []
+    assert names(found) == list(chosen.cells)
+    assert found.answers["half"] == "def half(x):\n    return x / 2"
+    assert found.released == {"derive-why"}
+    assert "BEGIN" not in json.dumps(found.cells)
+
+
+def test_an_untouched_notebook(chosen):
+    found = prepared(released(chosen), chosen)
+    assert found.notes == ["as released: nothing was filled in"]
+    assert found.released == {"half", "mass", "derive-why"}
+
+
+def faults(chosen):
+    old = {"nbformat": 3, "metadata": {}, "worksheets": []}
+    other = released(chosen)
+    other["metadata"]["pgtgrade"]["set"] = "ps2"
+    foreign = {**released(chosen), "metadata": {}, "cells": released(chosen)["cells"][:2]}
+    return {
+        b"": "an empty file",
+        b" \n": "an empty file",
+        b"\xff\xfe\x00": "not a notebook: no text in UTF-8",
+        b"<!DOCTYPE html>": "not a notebook: Expecting value (line 1); it begins with '<!DOCTYPE html>'",
+        b'{"cells": [{"source": "hal': "not a notebook: it ends in the middle (line 1); "
+        """it begins with '{"cells": [{"sou'""",
+        b'{"cells": [': """not a notebook: it ends in the middle (line 1); it begins with '{"cells": ['""",
+        b"[" * 100_000: "not a notebook: RecursionError",
+        b"7" * 10_000: "not a notebook: ValueError",
+        b"[]": "not a notebook: JSON of another kind",
+        b'{"nbformat": 4}': "not a notebook: it has no list of cells",
+        json.dumps(old).encode(): "notebook format 3; expected 4: open and save it in a newer Jupyter",
+        json.dumps(other).encode(): "another set: ps2; expected small",
+        json.dumps(foreign).encode(): "another notebook: no cell of this set is in it",
+        b'{"nbformat": 4, "cells": []}': "another notebook: no cell of this set is in it",
+    }
+
+
+def test_what_is_no_notebook_of_this_set(chosen):
+    for data, fault in faults(chosen).items():
+        assert prepare(data, chosen).fault == fault
+
+
+def test_a_byte_order_mark_and_windows_lines(chosen):
+    data = small.text(worked(chosen)).replace("\\n", "\\r\\n").encode("utf-8-sig")
+    assert prepare(data, chosen).notes == []
+
+
+def test_locked_cells_are_put_back(chosen):
+    notebook = small.with_sources(
+        worked(chosen), setup="import os", check_half="print('fine')", test_half="pass", q_half="easy"
+    )
+    found = prepared(notebook, chosen)
+    assert found.notes == ["edited, and put back as released: setup, q-half, check-half, test-half"]
+    for name in ("setup", "check-half", "test-half", "q-half"):
+        (cell,) = (each for each in found.cells if grade_id(each) == name)
+        assert cell["source"] == chosen.cells[name]["source"]
+
+
+def test_deleted_cells_come_back_in_their_place(chosen):
+    notebook = worked(chosen)
+    gone = {"intro", "setup", "check-half", "test-half", "q-why"}
+    notebook["cells"] = [cell for cell in notebook["cells"] if cell["id"] not in gone]
+    found = prepared(notebook, chosen)
+    assert names(found) == list(chosen.cells)
+    assert found.notes == ["deleted, and put back: intro, setup, check-half, test-half and 1 more"]
+
+
+def test_a_deleted_answer_is_missing_and_not_put_back(chosen):
+    notebook = worked(chosen)
+    notebook["cells"] = [cell for cell in notebook["cells"] if cell["id"] not in ("half", "derive-why")]
+    found = prepared(notebook, chosen)
+    assert names(found) == [each for each in chosen.cells if each not in ("half", "derive-why")]
+    assert found.notes == ["the answer cell half is missing", "the answer cell derive-why is missing"]
+    assert found.answers["half"] is None
+    assert found.answers["derive-why"] is None
+    assert found.released == set()
+
+
+def test_stripped_metadata_are_recognised_by_id(chosen):
+    notebook = worked(chosen)
+    for cell in notebook["cells"]:
+        cell["metadata"] = {}
+    notebook["metadata"] = {}
+    found = prepared(notebook, chosen)
+    assert names(found) == list(chosen.cells)
+    assert found.notes == ["metadata missing, recognised all the same: intro, setup, q-half, half and 8 more"]
+
+
+def test_without_metadata_and_ids_a_solution_is_known_by_its_function(chosen):
+    notebook = worked(chosen)
+    for cell in notebook["cells"]:
+        cell["metadata"] = {}
+        cell.pop("id")
+    notebook["cells"][3]["source"] += "\n\n\ndef other():\n    pass"
+    found = prepare(json.dumps(notebook).encode(), chosen)
+    assert found.answers["half"].startswith("def half(x):\n    return x / 2")
+    assert found.answers["mass"] == "def mass(rho):\n    return rho.sum()"
+    assert found.answers["derive-why"] is None
+    assert set(chosen.cells) - {"derive-why"} <= set(names(found))
+    # the data and the checks come back in their place, and run before and after the answer
+    order = names(found)
+    assert order.index("setup") < order.index("half") < order.index("check-half") < order.index("mass")
+
+
+def test_of_duplicates_the_one_with_the_released_id_counts(chosen):
+    notebook = worked(chosen)
+    copied = copy.deepcopy(small.cell(notebook, "half"))
+    copied.update(id="c0ffee", source="def half(x):\n    return 0")
+    notebook["cells"].insert(3, copied)
+    found = prepared(notebook, chosen)
+    assert found.answers["half"] == "def half(x):\n    return x / 2"
+    assert found.notes == ["half is there 2 times; the others were kept as plain cells"]
+    assert len(found.cells) == len(chosen.cells) + 1
+    assert len({cell["id"] for cell in found.cells}) == len(found.cells)
+    assert names(found).count("half") == 1
+
+
+def test_edited_points_are_of_no_use(chosen):
+    notebook = worked(chosen)
+    small.cell(notebook, "test-half")["metadata"]["nbgrader"]["points"] = 100
+    found = prepared(notebook, chosen)
+    assert found.notes == ["points or grading metadata were edited; those of the source count"]
+    (cell,) = (each for each in found.cells if grade_id(each) == "test-half")
+    assert cell["metadata"]["nbgrader"]["points"] == 1
+
+
+def test_cells_of_the_students_own_stay_where_they_are(chosen):
+    notebook = worked(chosen)
+    notebook["cells"].insert(
+        4, {"cell_type": "code", "id": "x", "metadata": {}, "source": "1", "outputs": []}
+    )
+    notebook["cells"].append({"cell_type": "markdown", "id": "y", "metadata": {}, "source": "Because."})
+    found = prepare(json.dumps(notebook).encode(), chosen)
+    assert [each["source"] for each in found.cells if grade_id(each) is None] == ["1", "Because."]
+    assert names(found)[4] is None
+    assert found.own_text
+
+
+def test_cells_that_are_none_are_left_out(chosen):
+    notebook = worked(chosen)
+    strange = [7, {}, {"cell_type": "heading", "source": ""}, {"cell_type": "code", "source": [1]}]
+    lines = ["def half(x):\n", "    return x"]
+    small.cell(notebook, "half").update(metadata=None, attachments=[], source=lines)
+    small.cell(notebook, "mass")["source"] += "  # \ud800"
+    notebook["cells"] = [*strange, *notebook["cells"]]
+    notebook["metadata"] = []
+    found = prepare(json.dumps(notebook).encode(), chosen)
+    assert found.fault is None
+    expected = [f"cell {index} of the file cannot be read and was left out" for index in range(4)]
+    assert found.notes[:4] == expected
+    assert found.answers["half"] == "def half(x):\n    return x"
+    assert found.answers["mass"].endswith("# ?")
+    assert json.dumps(found.cells).encode()
+
+
+def test_an_answer_whose_cell_is_of_another_type(chosen):
+    notebook = worked(chosen)
+    small.cell(notebook, "derive-why").update(cell_type="code", outputs=[], execution_count=None, source="2")
+    small.cell(notebook, "half").update(cell_type="markdown")
+    found = prepare(json.dumps(notebook).encode(), chosen)
+    assert {grade_id(each): each["cell_type"] for each in found.cells}["half"] == "code"
+    assert {grade_id(each): each["cell_type"] for each in found.cells}["derive-why"] == "markdown"
+    assert found.notes == [
+        "half was a markdown cell; taken as code",
+        "derive-why was a code cell; taken as markdown",
+    ]
+
+
+def test_of_attachments_pictures_alone_are_kept(chosen):
+    notebook = worked(chosen)
+    bundle = {
+        "a.png": {"image/png": "aGk=\n"},
+        "b.svg": {"image/svg+xml": "aGk="},
+        "c.png": {"image/png": '"><script>'},
+        "d.png": 3,
+    }
+    small.cell(notebook, "derive-why").update(attachments=bundle, source="See ![](attachment:a.png)")
+    found = prepare(json.dumps(notebook).encode(), chosen)
+    (cell,) = (each for each in found.cells if grade_id(each) == "derive-why")
+    assert cell["attachments"] == {"a.png": {"image/png": "aGk="}}
+
+
+# --- the set ---------------------------------------------------------------------------------------
+
+
+def test_what_a_set_says(chosen):
+    assert chosen.title == "A small set"
+    assert chosen.points == 6
+    assert [(each.name, each.cell, each.answer, each.by_hand) for each in chosen.questions] == [
+        ("half", "test-half", "half", False),
+        ("mass", "test-mass", "mass", False),
+        ("derive-why", "derive-why", "derive-why", True),
+    ]
+    assert chosen.questions[1].title == "2. Mass (3 points)"
+    assert chosen.functions == {"half": {"half"}, "mass": {"mass"}}
+
+
+def broken(change):
+    source = small.source()
+    change(source)
+    return json.dumps(source)
+
+
+def drop_points(source):
+    small.cell(source, "test-mass")["metadata"]["nbgrader"]["points"] = 0
+
+
+def drop_questions(source):
+    source["cells"] = source["cells"][:4]
+
+
+def name_twice(source):
+    small.cell(source, "derive-why")["metadata"]["nbgrader"]["grade_id"] = "test-test-half"
+    small.cell(source, "test-mass")["metadata"]["nbgrader"]["grade_id"] = "test-half"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ("{}", "no notebook: KeyError('cells')"),
+        ("[]", "no notebook: TypeError('list indices must be integers or slices, not str')"),
+        (broken(drop_points), "test-mass: expected a grade_id and points above 0"),
+        (broken(drop_questions), "no cell earns points; expected nbgrader's grade: true in some"),
+        (
+            broken(name_twice),
+            "cell 9 (test-half): the grade_id is taken by a cell above; expected one of its own",
+        ),
+        (
+            broken(lambda source: small.cell(source, "half").update(source="### BEGIN SOLUTION")),
+            "cell 3 (half): BEGIN SOLUTION; expected END SOLUTION after it",
+        ),
+        (
+            broken(lambda source: small.cell(source, "half").update(source="def f(:")),
+            "the source, cell half: invalid syntax (<half>, line 1)",
+        ),
+    ],
+)
+def test_a_source_that_cannot_be_graded(tmp_path, text, message):
+    (tmp_path / "ps1").mkdir()
+    (tmp_path / "ps1" / "ps1.ipynb").write_text(text)
+    with pytest.raises(ValueError) as raised:
+        problem_set("ps1", tmp_path)
+    assert str(raised.value) == f"{tmp_path / 'ps1' / 'ps1.ipynb'}: {message}"
+
+
+def test_a_set_that_is_not_there(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"ps9\.ipynb: No such file or directory; expected the source of ps9"
+    ):
+        problem_set("ps9", tmp_path)
+    with pytest.raises(ValueError, match=r"^'\.\./x' is no name of a problem set; expected one such as ps1$"):
+        problem_set("../x", tmp_path)
