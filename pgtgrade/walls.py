@@ -144,7 +144,9 @@ def command_line(isolation, request, reply, refused=None):
         return [sys.executable, "-I", "-c", _start((package.parent, ours.parent), request, reply)]
     # What leads to them must be open to a user without rights; bubblewrap would make it root's alone.
     leading = {str(each) for root in (*roots(), "/etc/x", f"{INSIDE}/x") for each in Path(root).parents}
-    shown = [each for path in sorted(leading - {"/"}) for each in ("--perms", "755", "--dir", path)]
+    # /tmp comes first: this Python may lie below it.
+    shown = ["--size", str(SPACE), "--perms", "1777", "--tmpfs", "/tmp"]
+    shown += [each for path in sorted(leading - {"/", "/tmp"}) for each in ("--perms", "755", "--dir", path)]
     shown += [each for root in roots() for each in ("--ro-bind", root, root)]
     for path in map(Path, SYSTEM):
         if path.is_symlink():
@@ -167,7 +169,6 @@ def command_line(isolation, request, reply, refused=None):
         *shown,
         *("--proc", "/proc", "--dev", "/dev"),
         *("--size", str(SPACE), "--perms", "1777", "--tmpfs", "/dev/shm"),
-        *("--size", str(SPACE), "--perms", "1777", "--tmpfs", "/tmp"),
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"),
         *(sys.executable, "-I", "-c", _start((INSIDE,), request, reply)),
     ]
