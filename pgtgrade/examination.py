@@ -26,6 +26,9 @@ from pgtgrade.student import Student
 
 __all__ = ["Examination", "Limits", "examine", "examine_here", "visible_here"]
 
+#: What a judge runs.
+JUDGE = "from pgtgrade.examination import main; main()"
+
 #: Bytes of memory that a judge may use, whatever a submission returns.
 JUDGE_MEMORY = 4 << 30
 
@@ -101,7 +104,7 @@ def _ask_a_judge(job, seconds):
     environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from pgtgrade.examination import main; main()"],
+            [sys.executable, "-c", JUDGE],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

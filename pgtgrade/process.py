@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import select
 import subprocess
 import time
@@ -16,7 +17,7 @@ from pgtgrade.runner import messages
 from pgtgrade.runner.encoding import MOST_BYTES
 
 #: Seconds from the interrupt to the kill; for the start; between two looks at the memory.
-GRACE, START, LOOK = 2.0, 60.0, 0.1
+GRACE, START, LOOK = 2.0, 60.0, 0.25
 
 
 class Ended(Exception):
@@ -112,7 +113,8 @@ class Process:
             os.close(self._open.pop())
 
     def _ask(self, head, blob, seconds, outputs, count=None):
-        rest = memoryview(messages.packed(head, blob))
+        number = secrets.token_hex(8)
+        rest = memoryview(messages.packed({**head, "number": number}, blob))
         end, look = time.monotonic() + seconds, time.monotonic() + LOOK
         while True:
             writes = [self._requests] if rest else []
@@ -131,10 +133,12 @@ class Process:
                 if not self._read():
                     self._has_ended()
                 while (message := self._message()) is not None:
-                    if "output" not in message[0]:
+                    if "output" in message[0]:
+                        outputs.add(message[0]["output"], count)
+                    elif message[0].pop("to", None) == number:
                         self._drain(self._streams, outputs)
                         return message
-                    outputs.add(message[0]["output"], count)
+                    # What answers nothing that was asked is of no account.
             if now > end:
                 raise Ended(
                     f"its process was killed: no end within {seconds - GRACE:g} s, nor at an interrupt"
@@ -209,14 +213,20 @@ def _pipe_with(content):
 
 
 def resident(pid):
-    """Return the bytes that a process and all that descend from it hold in memory."""
-    total, pids = 0, [pid]
-    while pids:
-        folder = Path(f"/proc/{pids.pop()}")
+    """Return the bytes that a process and all that descend from it hold in memory; 0 without /proc."""
+    children, pages = {}, {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            total += int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-            for task in (folder / "task").iterdir():
-                pids += (task / "children").read_text().split()
-        except (OSError, IndexError):
+            # After the name, which may hold anything: the state, the parent, and as 22nd the resident pages.
+            fields = path.read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:
             continue
-    return total
+        one = int(path.parent.name)
+        pages[one] = int(fields[21])
+        children.setdefault(int(fields[1]), []).append(one)
+    total, rest = 0, [pid]
+    while rest:
+        one = rest.pop()
+        total += pages.get(one, 0)
+        rest += children.get(one, ())
+    return total * os.sysconf("SC_PAGE_SIZE")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import math
 import os
 import signal
@@ -26,11 +25,11 @@ def main(requests, replies):
     requests, replies : int
         Descriptors of pipes.
     """
-    head, _ = messages.receive(requests)
-    limit(**head["limits"])
+    start, _ = messages.receive(requests)
+    limit(**start["limits"])
     # Only now what is large: it counts.
-    server = Server(replies, **head["serve"])
-    server.send({"ready": True})
+    server = Server(replies, **start["serve"])
+    server.send({"ready": True, "to": start["number"]})
     process = os.getpid()
     while (message := messages.receive(requests)) is not None:
         try:
@@ -38,9 +37,10 @@ def main(requests, replies):
         except KeyboardInterrupt:
             seconds = message[0]["seconds"]
             reply = {"raised": {"type": "TimeoutError", "text": f"no end within {seconds:g} s"}}, b""
+        head, blob = reply
         if os.getpid() != process:
             os._exit(0)  # a cell forked, and this is not the process that is asked
-        server.send(*reply)
+        server.send({**head, "to": message[0]["number"]}, blob)
     os._exit(0)
 
 
@@ -83,7 +83,7 @@ class Server:
     def __init__(self, replies, output, switched_off):
         from . import calls, switches
 
-        self._replies, self._output, self._left = replies, output, 0
+        self._replies, self._output, self._left = replies, output, -1
         self._process, self._lock = os.getpid(), threading.RLock()
         self._armed = self._sending = False
         self._call, self._raised = calls.call, calls.raised
@@ -116,15 +116,15 @@ class Server:
             os.write(descriptor, text.encode(errors="replace"))
 
     def _show(self, output):
-        if self._left <= 0:
+        # One character too many tells the other side, which keeps no more, that something is missing.
+        if self._left < 0:
             return
-        # What is above the limit is cut outside, which also says so.
-        most = self._output + 1
         if "text" in output:
-            output = {**output, "text": output["text"][:most]}
-        size = len(json.dumps(output))
+            output = {**output, "text": output["text"][: self._left + 1]}
+        parts = [output.get("text", ""), output.get("evalue", ""), *output.get("traceback", ())]
+        size = sum(map(len, [*parts, *output.get("data", {}).values()]))
         self._left -= size
-        if size > 12 * most:
+        if size > 4 * self._output:
             text = f"[an output of {size} characters is left out]\n"
             output = {"output_type": "stream", "name": "stderr", "text": text}
         self.send({"output": output})
@@ -146,7 +146,7 @@ class Server:
             self._left = self._output
             for stream in self._streams:
                 stream.flush()
-            self._left = 0
+            self._left = -1
 
     def _run(self, source, index):
         self._left = self._output

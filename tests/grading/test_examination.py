@@ -1,0 +1,231 @@
+"""What becomes of a submission: each question has its own points, and each that cannot be graded a reason."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from pgtgrade import drawn, released
+from pgtgrade.examination import Limits, examine
+from tests.grading import small
+from tests.grading.submissions import FULL, LIMITS, examined, isolation, printed, submission
+
+
+def loses(found, question, said):
+    """Say that a submission is graded and loses this question, and no other."""
+    assert (found.status, found.reason) == ("graded", None)
+    points, message = found.hidden[f"test-{question}"]
+    assert points == 0
+    assert said in message
+    rest = {name: each for name, each in found.hidden.items() if name != f"test-{question}"}
+    assert rest == {name: each for name, each in FULL.items() if name != f"test-{question}"}
+
+
+def test_a_right_submission_gets_all_points_and_no_notes():
+    found = examined("import numpy\nprint('here')\nnumpy.arange(3)", "%%time\n!echo from a shell")
+    assert (found.status, found.reason, found.notes) == ("graded", None, [])
+    assert found.hidden == FULL
+    first, second = (found.outputs[k] for k in (3, 4))
+    assert first[0] == {"output_type": "stream", "name": "stdout", "text": "here\n"}
+    assert first[1]["data"] == {"text/plain": "array([0, 1, 2])"}
+    assert (first[1]["output_type"], first[1]["execution_count"]) == ("execute_result", 2)
+    assert "from a shell" in printed(second)
+    assert "Wall time" in printed(second)
+    # It is plain data: it survives JSON.
+    assert json.loads(json.dumps(dataclasses.asdict(found)))["notes"] == []
+
+
+def test_an_untouched_submission_is_graded_and_gets_no_points():
+    cells = released(small.source())["cells"]
+    found = examine(cells, small.source(), limits=LIMITS, isolation=isolation(), secret=None)
+    assert found.status == "graded"
+    assert [points for points, _ in found.hidden.values()] == [0, 0]
+    assert "not written yet" in found.hidden["test-half"][1]
+    assert "YOUR CODE HERE" not in str(found.notes)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("def half(x):\n    return 2 * x", "Likely cause: x is doubled"),
+        ("def half(x):\n    y = x\n    return y[7]", "IndexError: index 7 is out of bounds"),
+        ("raise RuntimeError('at the top')", "NameError: no cell defines half"),
+        ("def half(x):\n    return x / 2\nhalf.__call__ = half = None", "'NoneType' object is not callable"),
+    ],
+)
+def test_a_wrong_answer_costs_its_own_question(code, said):
+    loses(examined(half=code), "half", said)
+
+
+def test_the_message_names_the_line_of_the_students_cell():
+    code = "def half(x):\n    a = [1]\n    return a[2]"
+    message = examined(half=code).hidden["test-half"][1]
+    assert "Likely cause: line 3 of the cell or file, `return a[2]`" in message
+    assert "pgtgrade" not in message
+
+
+# --- hidden instances ------------------------------------------------------------------------------
+
+
+def test_the_instances_depend_on_the_secret_and_the_secret_stays_outside(monkeypatch):
+    monkeypatch.delenv("PGTGRADE_SECRET", raising=False)
+    seen = "def mass(rho):\n    raise ValueError(str(rho))"
+    messages = {
+        secret: examined(secret=secret, mass=seen).hidden["test-mass"][1] for secret in ("one", "two", None)
+    }
+    assert len(set(messages.values())) == 3
+    assert str(drawn("small", "mass").random(5)) in messages[None].replace("\n", "\n")
+    monkeypatch.setenv("PGTGRADE_SECRET", "one")
+    assert str(drawn("small", "mass").random(5)) in messages["one"]
+    # The one of the environment counts for nothing if another is handed over.
+    assert examined(secret="two", mass=seen).hidden["test-mass"][1] == messages["two"]
+
+
+# --- what does not end -----------------------------------------------------------------------------
+
+QUICK = dataclasses.replace(LIMITS, cell_seconds=1.5)
+
+
+def test_a_function_that_loops_is_interrupted():
+    found = examined(half="def half(x):\n    while True:\n        pass", limits=QUICK, check_half="")
+    loses(found, "half", "TimeoutError: no end within 1.5 s")
+
+
+def test_a_function_that_loops_and_cannot_be_interrupted_is_killed():
+    loop = "        try:\n            [1 for _ in range(10**6)]\n        except BaseException: pass"
+    code = f"def half(x):\n    while True:\n{loop}"
+    found = examined(half=code, limits=QUICK, check_half="")
+    loses(found, "half", "no end within 1.5 s, nor at an interrupt")
+    killed = "its process was killed: no end within 1.5 s, nor at an interrupt"
+    assert found.notes == [f"when half was called, {killed}"]
+
+
+def test_a_cell_that_loops_is_interrupted():
+    found = examined("print('before')\nwhile True: pass", limits=QUICK)
+    assert found.hidden == FULL
+    assert found.notes == ["cell 4 was interrupted after 1.5 s"]
+    assert printed(found.outputs[3]).startswith("before\n")
+    assert "interrupted after 1.5 s" in printed(found.outputs[3])
+
+
+def test_a_cell_that_loops_and_cannot_be_interrupted_is_left_out():
+    code = "import signal\nprint('before')\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass"
+    found = examined(code, limits=QUICK)
+    assert found.hidden == FULL
+    assert found.notes == [
+        "cell 4 is left out: its process was killed: no end within 1.5 s, nor at an interrupt"
+    ]
+    assert "before" in printed(found.outputs[3])
+
+
+def test_the_whole_takes_no_longer_than_it_may():
+    limits = dataclasses.replace(QUICK, total_seconds=3.0)
+    found = examined(*["while True: pass"] * 6, limits=limits)
+    assert (found.status, found.hidden) == ("not graded", {})
+    assert found.reason.startswith("it took more than 3 s: cell 4 was interrupted after 1.5 s")
+
+
+# --- what ends its process -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os\nos._exit(3)", "its process ended with code 3"),
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "its process ended by signal 9"),
+        ("import ctypes\nctypes.string_at(0)", "its process ended by signal 11"),
+        (
+            "import sys\nsys.setrecursionlimit(10**9)\ndef f(x): return sorted([x], key=f)\nf(1)",
+            "its process ended by signal 11",
+        ),
+    ],
+)
+def test_a_cell_that_ends_its_process_is_left_out(code, said):
+    found = examined("print('before')", code)
+    assert found.hidden == FULL
+    assert found.notes == [f"cell 5 is left out: {said}"]
+    assert printed(found.outputs[3]) == "before\n"
+    assert said in printed(found.outputs[4])
+
+
+def test_a_signal_to_all_others_reaches_nobody():
+    # The parent is the first process of a world of its own, and takes no signal from within.
+    found = examined("import os\nos.kill(os.getppid(), 9)", "os.kill(-1, 9)", "print('alive')")
+    assert (found.hidden, found.notes) == (FULL, [])
+    assert printed(found.outputs[5]) == "alive\n"
+
+
+def test_a_cell_that_asks_to_leave_stays():
+    found = examined("exit()", "quit()", "raise SystemExit(1)", "import sys; sys.exit()")
+    assert (found.hidden, found.notes) == (FULL, [])
+
+
+def test_a_function_that_ends_its_process_costs_its_own_question():
+    found = examined(half="import os\ndef half(x):\n    os._exit(0)")
+    loses(found, "half", "its process ended with code 0")
+    assert found.notes[1:] == ["when half was called, its process ended with code 0"]
+
+
+def test_an_answer_cell_that_ends_its_process_costs_its_own_question():
+    found = examined(half="import os\nos._exit(0)")
+    loses(found, "half", "no cell defines half")
+
+
+def test_too_many_ends_are_not_graded_and_say_why():
+    found = examined(*["import os; os._exit(1)"] * 3, limits=dataclasses.replace(LIMITS, restarts=2))
+    assert (found.status, found.hidden) == ("not graded", {})
+    assert found.reason.startswith("its process ended 3 times: cell 4 is left out")
+
+
+def test_a_process_that_a_cell_forks_answers_for_nobody():
+    code = "import os\nif os.fork() == 0:\n    half = lambda x: x / 2"
+    found = examined(code, half="half = None")
+    loses(found, "half", "'NoneType' object is not callable")
+
+
+# --- what is the set's own fault -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "code", "reason"),
+    [
+        (
+            "setup",
+            "import nump",
+            "the source fails in cell setup: ModuleNotFoundError: No module named 'nump'",
+        ),
+        ("test_half", "half(", "the source, cell test-half: "),
+        ("test_half", "half(lambda: 1)", "a hidden test hands over to half what cannot be pickled: "),
+    ],
+)
+def test_a_fault_of_the_set_is_no_fault_of_the_student(cell, code, reason):
+    source = small.with_sources(small.source(), **{cell: code})
+    found = examined(source=source)
+    assert (found.status, found.hidden) == ("not graded", {})
+    assert found.reason.startswith(reason)
+
+
+def test_a_name_of_a_function_that_is_not_there_to_be_switched_off_is_the_sets_fault():
+    source = small.source()
+    source["metadata"]["pgtgrade"]["switched_off"] = ["state_visits"]
+    found = examined(source=source)
+    assert found.status == "not graded"
+    assert "has no attribute 'state_visits'" in found.reason
+
+
+def test_a_judge_that_dies_leaves_a_reason(monkeypatch):
+    monkeypatch.setattr("pgtgrade.examination.JUDGE", "import sys; sys.exit('dead')")
+    found = examined()
+    assert (found.status, found.hidden) == ("not graded", {})
+    assert found.reason == "the judge ended without a verdict: dead"
+    assert found.outputs == [[] for _ in submission()]
+
+
+def test_a_judge_that_does_not_answer_is_killed(monkeypatch):
+    monkeypatch.setattr("pgtgrade.examination.JUDGE", "import time; time.sleep(60)")
+    monkeypatch.setattr("pgtgrade.examination.START", -2.0)
+    limits = Limits(cell_seconds=0.5, total_seconds=0.5)
+    found = examined(limits=limits)
+    assert found.reason == "the judge ended without a verdict: no word within 3 s"
