@@ -21,8 +21,12 @@ const glue = () => {
 };
 
 window.addEventListener("load", () => {
+  // A notebook that runs in the browser needs a server, if only one on this machine.
+  const served = location.protocol !== "file:";
+  for (const part of document.querySelectorAll(".pgt-run")) part.hidden = !served;
+  for (const part of document.querySelectorAll(".pgt-run-file")) part.hidden = served;
   // The theme's download link opens a tab; from a file: page it may not do otherwise.
-  if (location.protocol !== "file:") {
+  if (served) {
     for (const link of document.querySelectorAll("a.btn-download-source-button")) {
       link.download = "";
       link.removeAttribute("target");

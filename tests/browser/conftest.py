@@ -44,7 +44,11 @@ def pytest_collection_modifyitems(items):
 def reader_pages():
     """Every page that a reader meets, by its path in the book; the redirect at the root has its own test."""
     pages = sorted(path.relative_to(BOOK) for path in BOOK.rglob("*.html"))
-    return [page.as_posix() for page in pages if page.parts[0] not in ("_static", "_sources", "index.html")]
+    return [
+        page.as_posix()
+        for page in pages
+        if page.parts[0] not in ("_static", "_sources", "lite", "index.html")
+    ]
 
 
 def pytest_generate_tests(metafunc):

@@ -107,9 +107,10 @@ class Page(HTMLParser):
 
 
 def test_every_link_leads_somewhere(book):
-    pages = {
-        path: Page(path.read_text("utf-8")) for path in book.rglob("*.html") if "_static" not in path.parts
-    }
+    written = [
+        path for path in book.rglob("*.html") if path.relative_to(book).parts[0] not in ("_static", "lite")
+    ]
+    pages = {path: Page(path.read_text("utf-8")) for path in written}
     assert pages
     broken = []
     for path, page in pages.items():
@@ -180,3 +181,26 @@ def test_no_full_stop_after_a_formula_begins_a_line(book, visit, book_page):
         }).map((formula) => formula.parentElement.textContent.slice(-60))"""
     )
     assert fallen == []
+
+
+def notebook_pages(book):
+    return sorted(path.relative_to(book / "_sources") for path in book.glob("_sources/**/*.ipynb"))
+
+
+def test_each_notebook_page_leads_to_its_notebook_in_the_browser(book, visit):
+    assert notebook_pages(book)
+    for path in notebook_pages(book):
+        seen = visit(book, path.with_suffix(".html").as_posix(), settle=False)
+        button = seen.page.locator("a.pgt-run-button")
+        assert button.is_visible()
+        assert button.evaluate("link => link.href") == (
+            f"{seen.origin}/lite/notebooks/index.html?path={path.as_posix()}"
+        )
+        assert (book / "lite" / "files" / path).is_file()
+        assert not seen.page.locator(".pgt-run-file").is_visible()
+
+
+def test_a_page_that_is_a_file_says_that_its_notebook_needs_a_server(book, visit):
+    page = visit(book, notebook_pages(book)[0].with_suffix(".html").as_posix(), by="file", settle=False).page
+    assert not page.locator("a.pgt-run-button").is_visible()
+    assert "once the book is on a server" in page.locator(".pgt-run-file").inner_text()

@@ -1,0 +1,88 @@
+"""Every notebook in the reader's browser: a button on its page, and the site to which the button leads.
+
+The setting `pyodide` in `_config.yml` says from where a reader's browser fetches Python: the address of a
+pyodide.js, or a folder with a distribution of Pyodide, which then becomes part of the site.
+"""
+
+import html
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote, urlparse
+
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+REMEDY = "run `pip install -r requirements.txt -e .`"
+
+# As measured by `make test-lite`: megabytes of a first visit, more where SciPy is imported, and seconds.
+MEGABYTES, SCIPY, COLD, WARM = 50, 20, 15, 5
+BUTTON = """
+<div class="pgt-run">
+<a class="pgt-run-button" href="{url}" target="_blank" rel="noopener">Run this page in your browser</a>
+<details>
+<summary>What happens then</summary>
+<p>A new tab opens this page as a notebook, and your browser fetches Python from {source}: about {size} MB
+the first time. On a usual laptop and line the first result is there after about {cold} seconds, and once
+the browser has all that, after about {warm}. Nothing is installed, and what you compute stays on your
+machine.</p>
+<p>What you change is kept in this browser, on this device, until you clear its data for this site.
+<em>File → Download</em> in the notebook takes it out.</p>
+</details>
+</div>
+<p class="pgt-run-file" hidden>This page also runs in the browser, once the book is on a server:
+<code>make serve</code> is one.</p>
+"""
+
+
+def installed() -> bool:
+    return all(importlib.util.find_spec(name) for name in ("jupyterlite_core", "jupyterlite_pyodide_kernel"))
+
+
+def notebooks(app: Sphinx) -> list[str]:
+    """The pages that are notebooks."""
+    return sorted(name for name in app.env.found_docs if app.env.doc2path(name).endswith(".ipynb"))
+
+
+def add_button(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
+    if pagename not in notebooks(app) or not installed():
+        return
+    notebook = Path(app.env.doc2path(pagename))
+    address = urlparse(app.config.pyodide)
+    url = context["pathto"]("lite/notebooks/index.html", resource=True) + f"?path={quote(pagename)}.ipynb"
+    button = BUTTON.format(
+        url=html.escape(url),
+        source=html.escape(address.netloc) or "this site",
+        size=MEGABYTES
+        + SCIPY * bool(re.search(r"(from|import) scipy", notebook.read_text(encoding="utf-8"))),
+        cold=COLD,
+        warm=WARM,
+    )
+    context["body"] = re.sub("</h1>", lambda found: found[0] + button, context["body"], count=1)
+
+
+def build_site(app: Sphinx, exception: Exception | None) -> None:
+    """Build the site from the notebooks that the pages hand out."""
+    if exception or app.builder.format != "html":
+        return
+    if not installed():
+        logger.warning("no notebook will run in the browser: JupyterLite is not installed; %s", REMEDY)
+        return
+    out = Path(app.outdir)
+    handed_out = [out / "_sources" / f"{name}.ipynb" for name in notebooks(app)]
+    command = [sys.executable, Path(app.srcdir, "tools", "lite.py"), "--root", out / "_sources"]
+    command += ["--output", out / "lite", "--pyodide", app.config.pyodide, *handed_out]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ExtensionError(f"the site for the browser could not be built: {done.stderr.strip()}")
+
+
+def setup(app: Sphinx) -> dict:
+    app.add_config_value("pyodide", "", "html", [str])
+    app.connect("html-page-context", add_button)
+    app.connect("build-finished", build_site)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

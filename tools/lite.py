@@ -1,0 +1,210 @@
+"""Build the site in which the notebooks of the book run in the reader's browser.
+
+    python tools/lite.py                      the notebooks that the pages of the built book hand out
+    python tools/lite.py x.ipynb ...          the notebooks named
+    python tools/lite.py --output FOLDER      elsewhere than _build/html/lite
+    python tools/lite.py --pyodide ADDRESS    of another pyodide.js, or a folder to be taken into the site
+
+The site is JupyterLite with the Pyodide kernel. The book build makes it. Nothing is fetched: the wheels that
+it offers are packed from what is installed beside this Python, so that a browser runs what built the book.
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import nbformat
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+BOOK = ROOT / "_build" / "html"
+STATUS = Path(__file__).with_suffix(".js")
+VERSION = "0.27"  # of Pyodide; the kernel works with no other
+KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
+APPS = ("notebooks", "tree", "edit")
+# What the site takes from the environment: extensions of JupyterLab, and packages for Python in the browser.
+EXTENSIONS = (
+    "@jupyter-widgets/jupyterlab-manager",
+    "@jupyterlite/pyodide-kernel-extension",
+    "jupyterlab-myst",
+)
+WHEELS = ("pgtlab", "comm", "ipywidgets", "jupyterlab-widgets")
+# Fetched while Pyodide itself starts, instead of one after the other later.
+PRELOADED = ("micropip", "ssl", "sqlite3", "ipython", "jedi", "numpy", "matplotlib", "sympy")
+# Fetched when a cell imports it.
+LATER = ("scipy",)
+# Of JupyterLab. Every cell is in the page, so that the browser finds any word and prints all.
+SETTINGS = {
+    "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True},
+    "@jupyterlab/notebook-extension:tracker": {
+        "windowingMode": "none"
+    },  # so that the browser's search sees all
+}
+REMEDY = "run `pip install -r requirements.txt -e .`"
+
+
+class LiteError(Exception):
+    """The site cannot be built; the message says why, and what helps."""
+
+
+def stage_notebooks(paths: list[Path], root: Path, folder: Path) -> None:
+    """Copy notebooks with everything but their outputs: those in the browser are to be the reader's own."""
+    for path in paths:
+        notebook = nbformat.read(path, nbformat.NO_CONVERT)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.update(execution_count=None, outputs=[])
+        target = folder / path.resolve().relative_to(root.resolve())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, target)
+
+
+def package_files(distribution: metadata.Distribution) -> dict[str, Path]:
+    """The files of a package by their names in a wheel: no scripts, no shared data."""
+    if distribution.metadata["Name"] == "pgtlab":  # installed in place
+        files = (path for path in (ROOT / "pgtlab").rglob("*.*") if path.suffix in {".py", ".js", ".css"})
+        return {path.relative_to(ROOT).as_posix(): path for path in files}
+    inside = (file for file in distribution.files if file.parts[0] != ".." and file.suffix != ".pyc")
+    return {file.as_posix(): file.locate() for file in inside if ".dist-info" not in file.parts[0]}
+
+
+def write_wheel(name: str, folder: Path) -> None:
+    """Pack an installed package in pure Python as a wheel; the same files give the same bytes."""
+    try:
+        distribution = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        raise LiteError(f"the package {name} is not installed: {REMEDY}") from None
+    stem = f"{name.replace('-', '_')}-{distribution.version}"
+    tag = "Wheel-Version: 1.0\nGenerator: pgtlab\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    files = {inside: path.read_bytes() for inside, path in sorted(package_files(distribution).items())}
+    files[f"{stem}.dist-info/METADATA"] = distribution.read_text("METADATA").encode()
+    files[f"{stem}.dist-info/WHEEL"] = tag.encode()
+    lines = [f"{inside},sha256={digest(data)},{len(data)}" for inside, data in files.items()]
+    record = f"{stem}.dist-info/RECORD"
+    files[record] = "\n".join([*lines, f"{record},,", ""]).encode()
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as wheel:
+        for inside, data in files.items():
+            wheel.writestr(zipfile.ZipInfo(inside), data, zipfile.ZIP_DEFLATED, 9)
+
+
+def digest(data: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+
+
+def copy_pyodide(source: Path, folder: Path) -> None:
+    """Copy of a distribution of Pyodide what the notebooks need, and let its lock file name no more."""
+    lock_file = source / "pyodide-lock.json"
+    if not lock_file.is_file():
+        raise LiteError(f"{source} holds no pyodide-lock.json; expected the unpacked distribution of Pyodide")
+    lock = json.loads(lock_file.read_text(encoding="utf-8"))
+    version = lock["info"]["version"]
+    if not version.startswith(f"{VERSION}."):
+        raise LiteError(f"{source} is Pyodide {version}; expected {VERSION}.x")
+    packages, wanted = {}, [*PRELOADED, *LATER]
+    while wanted:
+        name = wanted.pop()
+        if name not in lock["packages"]:
+            raise LiteError(f"{source} lacks the package {name}; expected the full distribution of Pyodide")
+        if name not in packages:
+            packages[name] = lock["packages"][name]
+            # a dependency may be spelt with _ for -
+            wanted += [each.replace("_", "-") for each in packages[name]["depends"]]
+    names = ["pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip"]
+    folder.mkdir(parents=True)
+    for name in [*names, *(package["file_name"] for package in packages.values())]:
+        if not (source / name).is_file():
+            raise LiteError(f"{source} lacks {name}; expected the full distribution of Pyodide")
+        shutil.copyfile(source / name, folder / name)
+    (folder / "pyodide-lock.json").write_text(json.dumps({**lock, "packages": packages}), encoding="utf-8")
+
+
+def kernel_settings(pyodide: str, stage: Path) -> dict:
+    settings = {"loadPyodideOptions": {"packages": PRELOADED}}
+    if pyodide.startswith(("http://", "https://")):
+        return {**settings, "pyodideUrl": pyodide}
+    copy_pyodide(ROOT / pyodide, stage / "static" / "pyodide")
+    return {**settings, "disablePyPIFallback": True}
+
+
+def configured() -> str:
+    """The setting of the book."""
+    return yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["sphinx"]["config"]["pyodide"]
+
+
+def add_status(page: Path) -> None:
+    """Let the notebook page say how far Python has come, and what went wrong."""
+    shutil.copyfile(STATUS, page.with_name("status.js"))
+    text = page.read_text(encoding="utf-8")
+    if "<head>" not in text:
+        raise LiteError(f"{page} has no <head>; expected the page of jupyterlite-core 0.6")
+    page.write_text(
+        text.replace("<head>", '<head>\n    <script src="status.js"></script>', 1), encoding="utf-8"
+    )
+
+
+def build(paths: list[Path], root: Path, output: Path, pyodide: str) -> None:
+    """Build the site afresh from notebooks, which keep their paths relative to `root`."""
+    labextensions = Path(sys.prefix, "share", "jupyter", "labextensions")
+    for name in EXTENSIONS:
+        if not (labextensions / name / "package.json").is_file():
+            raise LiteError(f"the extension {name} is not in {labextensions}: {REMEDY}")
+    # A folder of its own each time: a record of an earlier build hides changes.
+    with tempfile.TemporaryDirectory() as temporary:
+        stage, contents = Path(temporary, "site"), Path(temporary, "contents")
+        contents.mkdir()
+        stage_notebooks(paths, root, contents)
+        for name in WHEELS:
+            write_wheel(name, stage / "pypi")
+        config = {
+            "appName": "The Policy Gradient Theorem",
+            "exposeAppInBrowser": True,
+            "litePluginSettings": {KERNEL: kernel_settings(pyodide, stage)},
+        }
+        lite = {"jupyter-lite-schema-version": 0, "jupyter-config-data": config}
+        (stage / "jupyter-lite.json").write_text(json.dumps(lite), encoding="utf-8")
+        (stage / "overrides.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
+        shutil.rmtree(output, ignore_errors=True)
+        command = [
+            *(sys.executable, "-m", "jupyterlite_core", "build"),
+            *("--lite-dir", stage, "--output-dir", output, "--contents", contents),
+            *("--no-sourcemaps", "--no-unused-shared-packages", "--ignore-sys-prefix"),
+            *(f"--apps={name}" for name in APPS),
+            *(f"--LiteBuildConfig.federated_extensions={labextensions / name}" for name in EXTENSIONS),
+        ]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, cwd=stage)
+        if done.returncode:
+            raise LiteError(f"jupyter lite build ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    add_status(output / "notebooks" / "index.html")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Build the site in which the notebooks run in the browser.")
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: those of the built book")
+    parser.add_argument("--root", type=Path, default=BOOK / "_sources", help="the folder they lie in")
+    parser.add_argument("--output", type=Path, default=BOOK / "lite")
+    parser.add_argument(
+        "--pyodide", help="the address of a pyodide.js, or a folder; default: as _config.yml says"
+    )
+    options = parser.parse_args(arguments)
+    paths = options.notebooks or sorted(options.root.rglob("*.ipynb"))
+    try:
+        if not paths:
+            raise LiteError(f"there is no notebook in {options.root}: run `make book`, or name some")
+        build(paths, options.root, options.output.resolve(), options.pyodide or configured())
+    except LiteError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
