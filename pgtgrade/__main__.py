@@ -121,12 +121,12 @@ def derivations(options):
         text = rooms.derivations_csv(chosen, called, scores)
         if table.exists() and not options.overwrite:
             _refuse_to_lose(table, text, lambda old: rooms.read_points(old, chosen, results))
-        write(table, "\ufeff" + text)
         write(sheet, rooms.derivations_html(chosen, called, scores, course, table.name))
+        write(table, "\ufeff" + text)
     graded = sum(
         scores[key][each.name].points is not None for each in rooms.by_hand(chosen) for key in called
     )
-    print(f"{sheet}: {len(called)} submissions to read; {graded} derivations are graded already.")
+    print(f"{sheet}: {len(called)} submissions; derivations graded: {graded}.")
     print(f"{table}: fill in the points, then: pgtgrade derivations {chosen.name} --read {table}")
     return DONE
 

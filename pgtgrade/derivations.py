@@ -73,7 +73,7 @@ def derivations_html(problem_set, called, scores, course, table):
     for question in by_hand(problem_set):
         graded = sum(_given(scores, key, question) is not None for key in called)
         parts += [
-            f"<h2>{escape(question.title)}</h2>",
+            f'<h2 class="text">{escape(question.title)}</h2>',
             f'<p class="quiet">{question.points:g} points; {graded} of {len(called)} graded.</p>',
             _task(problem_set, question),
             _solution(problem_set, question),

@@ -10,12 +10,12 @@ import json
 import re
 
 from pgtgrade.pages import escape, page, rendered
-from pgtgrade.problem_sets import grade_id, source
+from pgtgrade.problem_sets import grade_id, kind, source
 from pgtgrade.results import key_of
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-#: Characters of one output that are shown.
-_LONGEST = 5000
+#: Lines of one output that are shown, and characters of a line.
+_LINES, _WIDE = 30, 500
 
 
 def feedback_html(problem_set, result, score, course):
@@ -31,60 +31,56 @@ def feedback_html(problem_set, result, score, course):
     """
     path = course.autograded(problem_set.name, key_of(result.student))
     notebook = json.loads(path.read_text(encoding="utf-8"))
-    points = {name: each.points for name, each in score.items()}
     questions = {each.cell: each for each in problem_set.questions}
-    total = sum(each or 0 for each in points.values())
-    open_ = [each for each in problem_set.questions if points.get(each.name) is None]
-    so_far = f"{total:g} of {problem_set.points:g} points" + (" so far" if open_ else "")
+    total = sum(each.points or 0 for each in score.values())
+    total = f"{total:g} of {problem_set.points:g} points"
+    total += " so far" if any(each.points is None for each in score.values()) else ""
+    table = "".join(
+        f'<tr><td class="text">{escape(each.title)}</td><td class="number">{_points(each, score)}</td></tr>'
+        for each in problem_set.questions
+    )
     parts = [
         f"<h1>{escape(problem_set.title)}</h1>",
-        f"<p>{escape(result.student)}: <strong>{so_far}</strong></p>",
-        _overview(problem_set, result, score),
-        "<h2>Your notebook</h2>",
+        f"<p>{escape(result.student)}: <strong>{total}</strong></p>",
+        f"<table><tr><th>Question</th><th>Points</th></tr>{table}</table>",
     ]
+    # What stands above the cell that carries the points belongs to its question.
+    above = []
     for cell in notebook["cells"]:
         question = questions.get(grade_id(cell))
-        if question and not question.by_hand:
-            parts.append(_verdict(question, points.get(question.name), result.messages.get(question.name)))
-        elif cell["cell_type"] == "code":
-            parts.append(_code(cell))
-        elif source(cell).strip():
-            parts.append(rendered(source(cell), cell.get("attachments")))
-        if question and question.by_hand:
-            parts.append(_verdict(question, points.get(question.name), score[question.name].comment))
-    return page(f"{problem_set.title}: {result.student}", "\n".join(parts), alone=True)
+        if question is None or question.by_hand:
+            above += _shown(cell)
+        if question:
+            said = result.messages.get(question.name) if not question.by_hand else None
+            parts += [_verdict(question, score, said or score[question.name].comment), *above]
+            above = []
+    given = {grade_id(cell) for cell in notebook["cells"]}
+    parts += [_verdict(each, score, None) for each in problem_set.questions if each.cell not in given]
+    return page(f"{problem_set.title}: {result.student}", "\n".join([*parts, *above]), alone=True)
 
 
-def _points(question, points):
-    if points is None:
-        return "not graded yet"
-    return f"{points:g} of {question.points:g}"
+def _points(question, score):
+    points = score[question.name].points
+    return "not graded yet" if points is None else f"{points:g} of {question.points:g}"
 
 
-def _overview(problem_set, result, score):
-    lines = []
-    for question in problem_set.questions:
-        each = score[question.name]
-        said = each.comment if question.by_hand else result.messages.get(question.name)
-        lines.append(
-            f"<tr><td>{escape(question.title)}</td>"
-            f'<td class="number">{_points(question, each.points)}</td><td>{escape(said or "")}</td></tr>'
-        )
-    head = "<tr><th>Question</th><th>Points</th><th>What the check or your grader says</th></tr>"
-    return f'<div class="wide"><table>{head}{"".join(lines)}</table></div>'
+def _verdict(question, score, said):
+    points = score[question.name].points
+    colour = "quiet" if points is None else "good" if points >= question.points else "bad"
+    head = f'<h2 class="text">{escape(question.title)}</h2><p class="{colour}">{_points(question, score)}</p>'
+    return head + (f"<p>{escape(said)}</p>" if said else "")
 
 
-def _verdict(question, points, said):
-    kind = "quiet" if points is None else "good" if points == question.points else "bad"
-    text = f"<p>{escape(said)}</p>" if said else ""
-    return (
-        f'<article><div class="head"><h3>{escape(question.title)}</h3>'
-        f'<span class="{kind}">{_points(question, points)}</span></div>{text}</article>'
-    )
+def _shown(cell):
+    """Return what the student wrote in a cell, and what came out of any."""
+    theirs = kind(cell).get("solution") or not kind(cell)
+    if cell["cell_type"] == "code":
+        return _code(cell, theirs)
+    return [rendered(source(cell), cell.get("attachments"))] if theirs and source(cell).strip() else []
 
 
-def _code(cell):
-    parts = [f"<pre>{escape(source(cell))}</pre>"] if source(cell).strip() else []
+def _code(cell, theirs):
+    parts = [f"<pre>{escape(source(cell))}</pre>"] if theirs and source(cell).strip() else []
     for output in cell["outputs"]:
         data = output.get("data", {})
         if output["output_type"] == "error":
@@ -97,9 +93,12 @@ def _code(cell):
             parts.append(f'<img alt="a figure" src="data:image/png;base64,{escape(picture)}">')
         elif "text/plain" in data:
             parts.append(f'<pre class="out">{_plain("".join(data["text/plain"]))}</pre>')
-    return "\n".join(parts)
+    return parts
 
 
 def _plain(text):
-    text = _COLOURS.sub("", text)
-    return escape(text if len(text) <= _LONGEST else text[:_LONGEST] + " ... cut here")
+    lines = [each[:_WIDE] for each in _COLOURS.sub("", text).splitlines()]
+    if len(lines) > _LINES:
+        half = _LINES // 2
+        lines[half:-half] = [f"... {len(lines) - 2 * half} lines left out ..."]
+    return escape("\n".join(lines))

@@ -6,6 +6,7 @@ import concurrent.futures
 import copy
 import itertools
 import json
+import re
 import traceback
 from dataclasses import dataclass, field
 
@@ -80,7 +81,7 @@ def grade(problem_set, folder, course, *, examine, limits, isolation, secret=Non
                 secret=secret,
             )
             result.seconds = round(found.seconds, 2)
-            result.notes += found.notes
+            result.notes += [_named(note, prepared.cells) for note in found.notes]
             if found.status != GRADED:
                 result.reason = found.reason
                 return result, None, before
@@ -126,6 +127,16 @@ def _in_turn(work, submissions, jobs):
             for each in done:
                 yield each.result()
                 under_way |= {pool.submit(work, more) for more in itertools.islice(waiting, 1)}
+
+
+def _named(note, cells):
+    """Return a note of the examination, which counts the cells from 1, with the name of the cell."""
+
+    def name(match):
+        index = int(match[1]) - 1
+        return f"cell {grade_id(cells[index]) or match[1]}" if index < len(cells) else match[0]
+
+    return re.sub(r"\bcell (\d+)\b", name, note)
 
 
 def _give_points(result, prepared, found, problem_set):

@@ -34,11 +34,12 @@ pre { background: #f5f5f5; padding: .6rem .8rem; overflow-x: auto;
   font: .875rem/1.45 ui-monospace, monospace; }
 pre.out { background: none; border-left: 3px solid #c8c8c8; margin-left: 0; }
 pre.wrong { background: none; border-left: 3px solid #b3261e; white-space: pre-wrap; }
-table { border-collapse: collapse; } .wide { overflow-x: auto; }
+table { border-collapse: collapse; }
 th, td { text-align: left; padding: .3rem 1rem .3rem 0; border-bottom: 1px solid #ddd; vertical-align: top; }
 td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
 article { border: 1px solid #c8c8c8; border-radius: .4rem; padding: .8rem 1rem; margin: 1rem 0; }
 .head { display: flex; flex-wrap: wrap; gap: 0 1rem; justify-content: space-between; }
+table { margin: 1rem 0; }
 .quiet { color: #595959; } .note { color: #8a4b00; } .good { color: #1b6b2f; } .bad { color: #b3261e; }
 details { margin: 1rem 0; } summary { cursor: pointer; font-weight: 600; }
 img, svg { max-width: 100%; } .text { overflow-x: auto; }
@@ -102,7 +103,11 @@ def _hash(script):
 
 @cache
 def _mathjax():
-    found = importlib.util.find_spec("sphinx_mathjax_offline")
-    (folder,) = found.submodule_search_locations
-    (path,) = Path(folder).rglob("tex-svg.js")
+    found = importlib.util.find_spec("sphinx-mathjax-offline")  # found without importing it, or Sphinx
+    if found is None:
+        raise ModuleNotFoundError(
+            "No module named 'sphinx-mathjax-offline', which brings MathJax: install it with `make grading` "
+            "or pip install 'pgtlab[grading]'"
+        )
+    path = Path(*found.submodule_search_locations, "static", "mathjax", "tex-svg.js")
     return path.read_text(encoding="utf-8").replace("</script", "<\\/script")

@@ -1,0 +1,302 @@
+"""The commands as a lecturer runs them, on a class with every kind of odd submission, in real isolation."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("nbgrader", reason="nbgrader is not installed: `make grading`")
+
+from pgtgrade.__main__ import main
+from pgtgrade.isolation import IsolationError
+from pgtgrade.results import key_of
+from tests.grading import small
+from tests.grading.test_batch import RIGHT
+
+if shutil.which("bwrap") is None:
+    if os.environ.get("CI"):
+        raise RuntimeError("bubblewrap is not installed, and CI must not go without it")
+    pytest.skip("bubblewrap is not installed", allow_module_level=True)
+
+#: Looks for what it should not see, and says so by its answer.
+SPY = """\
+import glob
+import os
+
+seen = [path for kind in ("ipynb", "db") for path in glob.glob({folder!r} + "/**/*." + kind, recursive=True)]
+
+
+def half(x):
+    return x / 2 if not seen and "PGTGRADE_SECRET" not in os.environ else None
+"""
+
+
+class Desk:
+    """A folder in which the commands are run."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.set = small.stored(folder / "sets")
+        self.downloads, self.course = folder / "downloads", folder / "course"
+        self.downloads.mkdir()
+
+    def hand_in(self, path, **answers):
+        text = small.text(small.with_sources(self.set.release, **{**RIGHT, **answers}))
+        (self.downloads / path).parent.mkdir(exist_ok=True)
+        (self.downloads / path).write_text(text, encoding="utf-8")
+
+    def run(self, command, *options):
+        options = [*options, "--source", self.folder / "sets", "--course", self.course]
+        return main([command, "small", *map(str, options)])
+
+    def rows(self, name="grades-small.csv"):
+        with open(self.course / name, encoding="utf-8-sig", newline="") as file:
+            return {line["student"]: line for line in csv.DictReader(file)}
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return Desk(tmp_path)
+
+
+def brief(line):
+    return " ".join(line[name] or "-" for name in ("status", "total", "half", "mass", "derive-why"))
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """A class of ten, graded once."""
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    desk.hand_in("ada.ipynb")
+    desk.hand_in("Ben Åkesson/small (1).ipynb", half="def half(x):\n    return 2 * x")
+    desk.hand_in(
+        "cleo.ipynb",
+        **{name: small.cell(desk.set.release, name.replace("_", "-"))["source"] for name in RIGHT},
+    )
+    desk.hand_in("dan.ipynb", mass="import os\n\nos._exit(3)")
+    desk.hand_in("=eve.ipynb", half=SPY.format(folder=str(desk.folder)))
+    desk.hand_in(
+        "fay.ipynb",
+        half="import numpy as np\n\nnp.allclose = lambda *a, **k: True\n\n\ndef half(x):\n    return 0 * x",
+    )
+    desk.hand_in("gil/a.ipynb")
+    desk.hand_in("gil/b.ipynb")
+    (desk.downloads / "hal.ipynb").write_text('{"cells": [')
+    (desk.downloads / "readme.txt").write_text("")
+    desk.course.mkdir()
+    (desk.course / "roster.csv").write_text("student,mail\nada,a@x\nzoe,z@x\n", encoding="utf-8-sig")
+    return desk
+
+
+def test_a_class_is_graded_and_every_row_is_right(graded, capfd, monkeypatch):
+    monkeypatch.setenv("PGTGRADE_SECRET", "a secret")
+    assert graded.run("grade", graded.downloads, "--jobs", 2) == 1
+    assert {student: brief(line) for student, line in graded.rows().items()} == {
+        "'=eve": "by hand - 1 3 -",
+        "ada": "by hand - 1 3 -",
+        "Ben Åkesson": "by hand - 0 3 -",
+        "cleo": "graded 0 0 0 0",
+        "dan": "by hand - 1 0 -",
+        "fay": "by hand - 0 3 -",
+        "gil": "NOT GRADED - - - -",
+        "hal": "NOT GRADED - - - -",
+        "zoe": "no submission - - - -",
+    }
+    assert {line["max"] for line in graded.rows().values()} == {"6"}
+    notes = {student: line["notes"] for student, line in graded.rows().items()}
+    assert notes["ada"] == ""
+    assert notes["gil"].startswith("2 notebooks: gil/a.ipynb, gil/b.ipynb; expected one")
+    assert "cell mass is left out: its process ended with code 3" in notes["dan"]
+    said, warned = capfd.readouterr()
+    assert said.splitlines() == [
+        "Not submissions, and ignored: readme.txt",
+        "NOT GRADED  gil: 2 notebooks: gil/a.ipynb, gil/b.ipynb; expected one",
+        """NOT GRADED  hal: not a notebook: it ends in the middle (line 1); it begins with '{"cells": ['""",
+        "9 rows: 1 graded, 5 by hand, 2 NOT GRADED, 1 no submission. See "
+        f"{graded.course / 'grades-small.csv'}",
+    ]
+    assert warned == ""
+    # once more: nothing is examined, the rows are the same
+    before = graded.rows()
+    assert graded.run("grade", graded.downloads) == 1
+    assert capfd.readouterr().out.splitlines()[1] == (
+        "6 graded before and unchanged (--again examines them once more)."
+    )
+    assert graded.rows() == before
+
+
+def test_the_hidden_tests_the_solutions_and_the_secret_are_in_no_file_for_students(graded):
+    files = [*graded.course.rglob("autograded/**/*"), *graded.course.rglob("results/**/*")]
+    texts = [path.read_text() for path in files if path.is_file()]
+    assert len(texts) == 6 + 8
+    for secret in ("a secret", "drawn(", "rho.sum(), cause", "np.sum", "Rubric"):
+        assert not [text for text in texts if secret in text]
+
+
+def test_derivations_feedback_and_export(graded, capsys):
+    assert graded.run("derivations") == 0
+    table = graded.course / "derivations" / "small.csv"
+    assert capsys.readouterr().out.splitlines() == [
+        f"{graded.course / 'derivations' / 'small.html'}: 6 submissions; derivations graded: 1.",
+        f"{table}: fill in the points, then: pgtgrade derivations small --read {table}",
+    ]
+    text = table.read_text(encoding="utf-8-sig")
+    assert text.splitlines()[1:3] == ["'=eve,derive-why,,2,", "ada,derive-why,,2,"]
+    wrong = text.replace("ada,derive-why,,2,", "ada,derive-why,7,2,")
+    table.write_text(wrong, encoding="utf-8")
+    assert graded.run("derivations", "--read", table) == 2
+    assert capsys.readouterr().err == (
+        f"pgtgrade: {table}: nothing of it was stored:\nline 3: '7' for ada; expected points from 0 to 2\n"
+    )
+    table.write_text(text.replace("ada,derive-why,,2,", "ada,derive-why,2,2,Good."), encoding="utf-8")
+    assert graded.run("derivations") == 2
+    assert "holds entries that have not been read" in capsys.readouterr().err
+    assert graded.run("derivations", "--read", table) == 0
+    assert "points for 2 derivations are in the gradebook" in capsys.readouterr().out
+    assert graded.run("derivations", "--anonymous") == 0
+    assert graded.run("derivations", "--overwrite") == 0
+    capsys.readouterr()
+
+    assert graded.run("export", "--out", graded.course / "other.csv") == 0
+    assert brief(graded.rows("other.csv")["ada"]) == "graded 6 1 3 2"
+    assert "2 graded, 4 by hand, 2 NOT GRADED, 1 no submission" in capsys.readouterr().out
+
+    assert graded.run("feedback") == 0
+    folder = graded.course / "feedback" / "small"
+    assert capsys.readouterr().out.splitlines() == [
+        f"{folder}: 6 pages; index.csv says whose is which.",
+        "4 of them say of a derivation: not graded yet.",
+        "No page for what was not graded: gil, hal",
+    ]
+    assert "6 of 6 points" in (folder / f"{key_of('ada')}.html").read_text()
+
+
+# --- what is refused -------------------------------------------------------------------------------
+
+
+def test_release(desk, capsys):
+    assert desk.run("release") == 0
+    path = desk.course / "release" / "small" / "small.ipynb"
+    assert capsys.readouterr().out == f"{path}: 3 questions, 6 points. Hand this file out.\n"
+    assert json.loads(path.read_text()) == desk.set.release
+
+
+def test_without_isolation_nothing_runs_unless_asked(desk, capsys, monkeypatch):
+    desk.hand_in("ada.ipynb")
+
+    def none(hidden):
+        raise IsolationError("isolation needs bubblewrap")
+
+    monkeypatch.setattr("pgtgrade.isolation.isolated", none)
+    assert desk.run("grade", desk.downloads) == 2
+    assert capsys.readouterr().err == "pgtgrade: isolation needs bubblewrap\n"
+    assert not desk.course.exists()
+    assert desk.run("grade", desk.downloads, "--unsafe-without-isolation") == 0
+    said = capsys.readouterr().err
+    assert said.startswith("WARNING: without isolation submitted code can read the solutions")
+    assert "No secret (PGTGRADE_SECRET or --secret-file)" in said
+    assert desk.rows()["ada"]["notes"] == "run without isolation"
+
+
+def test_a_broken_isolation_is_found_before_anything_runs(desk, capsys, monkeypatch):
+    desk.hand_in("ada.ipynb")
+    from pgtgrade import walls
+
+    desk.folder.chmod(0o755)  # open to the student's user, who is not this one
+    roots = walls.roots()
+    monkeypatch.setattr(walls, "roots", lambda: [*roots, str(desk.folder)])
+    monkeypatch.setattr(
+        "pgtgrade.isolation.isolated", lambda hidden: walls.Isolation(shutil.which("bwrap"), ())
+    )
+    monkeypatch.setattr("pgtgrade.isolation._entries", lambda isolation: [str(desk.downloads)])
+    assert desk.run("grade", desk.downloads) == 2
+    assert f"sees {desk.downloads}" in capsys.readouterr().err
+    assert not desk.course.exists()
+
+
+def test_an_interruption_keeps_what_is_done(desk, capsys, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pgtgrade.grading.grade", interrupted)
+    assert desk.run("grade", desk.downloads, "--unsafe-without-isolation") == 130
+    assert "What was graded is kept" in capsys.readouterr().err
+
+
+def test_what_cannot_be_run_is_said(desk, capsys, tmp_path):
+    def fails(*arguments):
+        code = desk.run(*arguments)
+        assert code == 2
+        return capsys.readouterr().err
+
+    assert "no such folder; expected the one with the downloads" in fails("grade", tmp_path / "gone")
+    for command in ("feedback", "derivations"):
+        assert "no results of small; run pgtgrade grade small first" in fails(command)
+    empty = tmp_path / "empty"
+    empty.write_text("\n")
+    assert "is empty; expected the secret" in fails("grade", desk.downloads, "--secret-file", empty)
+    roster = tmp_path / "roster"
+    roster.write_text("name,mail\n")
+    assert "no column student" in fails("export", "--roster", roster)
+    assert "No such file" in fails("export", "--roster", tmp_path / "gone")
+    assert main(["release", "ps9", "--source", str(tmp_path)]) == 2
+    assert "expected the source of ps9 there" in capsys.readouterr().err
+
+
+def test_results_and_the_gradebook_go_together(desk, capsys):
+    desk.hand_in("ada.ipynb")
+    desk.run("grade", desk.downloads, "--unsafe-without-isolation")
+    (desk.course / "gradebook.db").unlink()
+    assert desk.run("feedback") == 2
+    assert "the gradebook lacks ada; run pgtgrade grade again" in capsys.readouterr().err
+    assert brief(desk.rows()["ada"]) == "by hand - 1 3 -"
+    (desk.course / "results" / "small" / f"{key_of('ada')}.json").write_text("{")
+    assert desk.run("export") == 2
+    assert "expected a result: delete the file and grade again" in capsys.readouterr().err
+    table = desk.folder / "latin.csv"
+    table.write_bytes("student,question,points\nÅsa".encode("latin-1"))
+    (desk.course / "results" / "small" / f"{key_of('ada')}.json").unlink()
+    desk.run("grade", desk.downloads, "--unsafe-without-isolation")
+    capsys.readouterr()
+    assert desk.run("derivations", "--read", table) == 2
+    assert capsys.readouterr().err == f"pgtgrade: {table}: no text in UTF-8; save it as CSV UTF-8\n"
+
+
+def test_a_set_without_derivations(desk, capsys):
+    desk.hand_in("ada.ipynb")
+    source = small.source()
+    del source["cells"][-1]
+    (desk.folder / "sets" / "small" / "small.ipynb").write_text(small.text(source))
+    assert desk.run("grade", desk.downloads, "--unsafe-without-isolation") == 0
+    assert desk.rows()["ada"]["total"] == "4"
+    assert desk.run("derivations") == 2
+    assert "small has no question that is graded by hand" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--jobs", "0", "'0'; expected a whole number from 1 on"),
+        ("--seconds", "soon", "'soon'; expected seconds, more than 0"),
+        ("--total", "inf", "'inf'; expected seconds, more than 0"),
+        ("--memory", "2T", "'2T'; expected bytes, such as 2G or 800M"),
+    ],
+)
+def test_options_that_make_no_sense(option, value, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["grade", "ps1", ".", option, value])
+    assert message in capsys.readouterr().err
+
+
+def test_the_command_is_installed_and_says_what_it_does():
+    beside = Path(sys.executable).with_name("pgtgrade")
+    for command in ([sys.executable, "-m", "pgtgrade"], *([[str(beside)]] if beside.exists() else [])):
+        run = subprocess.run([*command, "--help"], capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        for name in ("release", "grade", "derivations", "feedback", "export"):
+            assert f"\n    {name}" in run.stdout
