@@ -78,7 +78,11 @@ def test_an_error_is_shown_with_its_line():
         (np.ones((3, 5)), (3, 4), "an entry too many, or a sum over the wrong axis"),
         (np.ones((3, 2)), (4, 3), "a sum runs over the wrong axis, or a size is fixed in the code"),
         ([[1.0], [1.0, 2.0]], (2, 1), "something other than the result is returned, or rows of different"),
-        (np.array([1.0, np.nan, 2.0]), (3,), "a division by 0, or the logarithm of 0"),
+        (
+            np.array([1.0, np.nan, 2.0]),
+            (3,),
+            "a division by 0, the logarithm of 0, or an exponential that is too large",
+        ),
         ("12", (), None),
     ],
 )

@@ -248,7 +248,7 @@ def _numbers(name, value, shape, axes, mistakes):
         at = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
         raise _WrongAnswer(
             f"{name}: expected finite numbers, got {array[at]} at {_validate.subscript(at) or 'the answer'}. "
-            "Likely cause: a division by 0, or the logarithm of 0"
+            "Likely cause: a division by 0, the logarithm of 0, or an exponential that is too large"
         )
     return array
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,12 +89,22 @@ class ProblemSet:
 
     def look(self, question, code):
         """Return what the visible checks of a question say of an answer, None if they find no fault."""
-        return visible_here({question: code}, self.notebook)[f"check-{question}"]
+        with quiet():
+            return visible_here({question: code}, self.notebook)[f"check-{question}"]
 
     def judge(self, answers):
         """Return the points of each coding question, and what its hidden test says, None if all is right."""
-        found = examine_here(answers, self.notebook)
+        with quiet():
+            found = examine_here(answers, self.notebook)
         return {name.removeprefix("test-"): result for name, result in found.items()}
+
+
+@contextmanager
+def quiet():
+    """Let NumPy warn as it does in a notebook, where a warning is no error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def problem_sets():

@@ -46,6 +46,7 @@ def test_cells_have_the_parts_that_they_are_named_for(problem_set):
         "setup": ("code", (True, False, False), ["given", "hide-cell"]),
         "intro": ("markdown", (True, False, False), []),
         "q": ("markdown", (True, False, False), []),
+        "about": ("markdown", (True, False, False), []),
         "do": ("markdown", (True, False, False), []),
         "data": ("code", (True, False, False), ["given"]),
         "check": ("code", (True, False, False), []),
@@ -146,6 +147,8 @@ def test_the_bank_is_large_enough(problem_set, question):
 def test_the_bank_knows_the_questions_and_needs_hidden_tests(problem_set):
     answers = bank(problem_set)
     assert {answer.question for answer in answers} == set(problem_set.questions)
+    for answer in answers:
+        assert functions(answer.code) == functions(problem_set.solution(answer.question)), answer.mistake
     named = [(answer.question, answer.mistake) for answer in answers]
     assert len(named) == len(set(named))
     unseen = {answer.question for answer in answers if answer.kind == "wrong" and not answer.visible}
