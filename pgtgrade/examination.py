@@ -110,13 +110,15 @@ def _ask_a_judge(job, seconds):
             stderr=errors,
             env={**environment, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         )
-        timer = threading.Timer(seconds, process.kill)
+        overdue = threading.Event()
+        timer = threading.Timer(seconds, lambda: (overdue.set(), process.kill()))
         timer.start()
         try:
             # The pipe stays open: its end tells the judge that nobody waits any more.
             process.stdin.write(json.dumps(job).encode() + b"\n")
             process.stdin.flush()
             found = process.stdout.read()
+            process.wait()
         except BrokenPipeError:
             found = b""
         finally:
@@ -131,7 +133,10 @@ def _ask_a_judge(job, seconds):
     try:
         return json.loads(found), None
     except ValueError:
-        return None, clean(said.splitlines()[-1]) if said else f"no word within {seconds:g} s"
+        pass  # no word, or half of one
+    if overdue.is_set():
+        return None, f"no word within {seconds:g} s"
+    return None, clean(said.splitlines()[-1]) if said else f"it ended with code {process.returncode}"
 
 
 def main():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import secrets
 import socket
 import tempfile
 import threading
@@ -110,8 +110,13 @@ def _entries(isolation):
     """Return what is in the folders that must stay hidden, apart from what leads to this Python."""
     shown = [Path(each) for each in roots()]
     found = []
-    for folder in (*map(Path, isolation.hidden), Path.home()):
-        entries = [folder] if not folder.is_dir() else sorted(folder.iterdir()) or [folder]
+    homes = [Path.home()] if Path.home() != Path("/") else []
+    for folder in (*map(Path, isolation.hidden), *homes):
+        try:
+            entries = sorted(folder.iterdir())
+        except OSError:
+            entries = []
+        entries = entries or [folder]
         found += [
             str(each)
             for each in entries[:200]
@@ -128,7 +133,7 @@ def _shows_on_purpose(root, entry, folder):
 @contextmanager
 def _listening():
     """Listen on a port and on a name, and yield both; that they answer is seen beforehand."""
-    name = f"pgtgrade-probe-{os.getpid()}"
+    name = f"pgtgrade-probe-{secrets.token_hex(8)}"
     with (
         socket.create_server(("127.0.0.1", 0)) as by_port,
         socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as by_name,
@@ -142,9 +147,11 @@ def _listening():
             with socket.socket(family, socket.SOCK_STREAM) as own:
                 own.settimeout(10)
                 own.connect(address)
-        yield port, name
-        for each in (by_port, by_name):
-            each.shutdown(socket.SHUT_RDWR)
+        try:
+            yield port, name
+        finally:
+            for each in (by_port, by_name):
+                each.shutdown(socket.SHUT_RDWR)
 
 
 def _accept(listener):

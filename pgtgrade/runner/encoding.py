@@ -103,12 +103,13 @@ class _Encoder:
             return self.encode(array.tolist(), level + 1)
         if kind not in "biufc":
             raise Refused(f"an array of dtype {array.dtype}; expected numbers")
-        if array.dtype.str.lstrip("<>=|") in ("f16", "c32"):
-            array = array.astype(np.float64 if kind == "f" else np.complex128)
-        array = array.astype(array.dtype.newbyteorder("<"))
+        # Of a view that is large on paper only, no copy must be made.
         self.bytes += array.nbytes
         if self.bytes > MOST_BYTES:
             raise Refused(f"arrays of more than {MOST_BYTES >> 20} MB")
+        if array.dtype.str.lstrip("<>=|") in ("f16", "c32"):
+            array = array.astype(np.float64 if kind == "f" else np.complex128)
+        array = array.astype(array.dtype.newbyteorder("<"))
         self.chunks.append(array.tobytes())
         return {"array": [array.dtype.str, list(array.shape)]}
 
