@@ -66,7 +66,8 @@ def test_solutions_stand_in_dropdowns_below_the_question(source):
     assert folded.source == "def half(x):\n    return x / 2"
     assert folded.metadata.tags == ["hide-input"]
     assert check.source == "print(half(2))"
-    assert "tags" not in check.metadata
+    assert check.metadata.tags == ["hide-input"]
+    assert check.metadata.mystnb.code_prompt_show == "Show the checks"
     assert asked.source == "YOUR ANSWER HERE"
     assert derivation.source.startswith("::::{dropdown} Show the solution")
     assert "\n:::{note}\nBy the definition. (2 points)\n:::\n" in derivation.source
@@ -77,7 +78,8 @@ def test_solutions_left_out_leave_nothing_that_could_not_run(source):
     intro, setup, stub, check, asked = exercisepage.page(source, "left out").cells
     assert intro.cell_type == asked.cell_type == "markdown"
     assert setup.metadata.tags == ["given"]
-    assert stub.metadata.tags == check.metadata.tags == ["skip-execution"]
+    assert stub.metadata.tags == ["skip-execution"]
+    assert check.metadata.tags == ["hide-input", "skip-execution"]
 
 
 @pytest.mark.parametrize("solutions", exercisepage.CHOICES)

@@ -17,7 +17,6 @@ from sphinx.errors import ConfigError
 CHOICES = ("dropdown", "left out")
 MARKERS = re.compile(r"^.*### (?:BEGIN|END) SOLUTION.*\n?", re.MULTILINE)
 LINK = '<p><a class="pgt-download" href="{url}" download>Download the student notebook</a></p>'
-PROMPTS = {"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
 
 
 def handed_out(text: str) -> str:
@@ -41,16 +40,27 @@ def page(notebook, solutions: str):
             cells.append(tagged(handed_out, "skip-execution"))
             if shown:
                 cells.append(solution(cell))
+        elif cell["cell_type"] == "markdown" or "given" in cell["metadata"].get("tags", []):
+            cells.append(handed_out)
         elif not kind.get("grade"):
-            # Without solutions there is nothing that the visible checks could look at.
-            run = shown or "given" in cell["metadata"].get("tags", []) or cell["cell_type"] == "markdown"
-            cells.append(handed_out if run else tagged(handed_out, "skip-execution"))
+            cells.append(closed(handed_out, "checks"))
+            if not shown:
+                tagged(handed_out, "skip-execution")  # there is nothing that the checks could look at
     return nbformat.from_dict({**notebook, "cells": cells})
 
 
 def tagged(cell, *tags):
     cell["metadata"]["tags"] = [*cell["metadata"].get("tags", []), *tags]
     return cell
+
+
+def closed(cell, what):
+    """Return a code cell folded up, with the name of what it holds."""
+    cell["metadata"]["mystnb"] = {
+        "code_prompt_show": f"Show the {what}",
+        "code_prompt_hide": f"Hide the {what}",
+    }
+    return tagged(cell, "hide-input")
 
 
 def solution(cell):
@@ -61,8 +71,7 @@ def solution(cell):
     folded["source"] = MARKERS.sub("", cell["source"]).rstrip("\n")
     if cell["cell_type"] == "code":
         folded["outputs"], folded["execution_count"] = [], None
-        folded["metadata"]["mystnb"] = PROMPTS
-        return tagged(folded, "hide-input")
+        return closed(folded, "solution")
     longest = max(map(len, re.findall(r"^:{3,}", folded["source"], re.MULTILINE)), default=2)
     fence = ":" * (longest + 1)
     folded["source"] = (

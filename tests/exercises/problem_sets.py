@@ -55,6 +55,14 @@ class Answer:
         return bool(self.says)
 
 
+def wrong(question, code, *changes, breaks=None):
+    """Yield wrong answers, each a right one with a slip: (mistake, old text, new text, what is said)."""
+    for mistake, old, new, says in changes:
+        if old not in code:
+            raise ValueError(f"{question}, {mistake}: {old!r} does not stand in the right answer")
+        yield Answer(question, "wrong", mistake, code.replace(old, new), says=says, breaks=breaks)
+
+
 class ProblemSet:
     """A source notebook, its cells by grade_id."""
 
