@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
@@ -68,7 +69,7 @@ class EquationNumbers(SphinxTransform):
     def apply(self, **kwargs) -> None:
         equations = self.env.get_domain("math").equations
         own = 0
-        for node in self.document.findall(nodes.math_block):
+        for node in list(self.document.findall(nodes.math_block)):
             label = node.get("label")
             if not label or node["nowrap"]:  # no label; or an amsmath environment, shown without a number
                 continue
@@ -76,6 +77,9 @@ class EquationNumbers(SphinxTransform):
             own += slide is None
             node["number"] = ".".join(slide.groups()) if slide else str(own)
             equations[label] = (self.env.docname, node["number"])
+            if slide:  # the index has it by its number, and so the search finds it
+                entry = ("single", f"({node['number']})", f"equation-{label}", "", None)
+                node.parent.insert(node.parent.index(node), addnodes.index(entries=[entry]))
 
 
 class LinkTargets(SphinxTransform):

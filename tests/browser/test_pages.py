@@ -145,6 +145,18 @@ def test_search_finds_a_word_of_the_book(book, visit):
     assert seen.failed == []
 
 
+@pytest.mark.parametrize(("number", "page"), [("8.4", "visitation"), ("23.3", "natural")])
+def test_search_finds_a_formula_by_its_number(book, visit, number, page):
+    seen = visit(book, f"search.html?q={number}")
+    seen.page.wait_for_selector("#search-results li a", timeout=10_000)
+    seen.page.wait_for_load_state("networkidle")
+    seen.page.locator("#search-results li a").first.click()
+    seen.page.wait_for_selector("article h1")
+    assert f"/{page}.html" in seen.page.url
+    assert urldefrag(seen.page.url)[1] == f"equation-eq-{number.replace('.', '-')}"
+    assert seen.failed == []
+
+
 def test_the_ledger_is_searched_by_label_and_by_word(book, visit):
     seen = visit(book, "book/ledger.html")
     rows = seen.page.locator(".tag_ledger tbody tr")
