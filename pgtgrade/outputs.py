@@ -8,6 +8,9 @@ import binascii
 from pgtgrade.judging import clean
 from pgtgrade.runner.main import SHOWN
 
+#: Outputs that are kept of a cell, however short.
+MOST = 200
+
 
 class Outputs:
     """The outputs of one cell, as they come from a process that is not trusted.
@@ -31,7 +34,8 @@ class Outputs:
         count : int, optional
             The number of the cell.
         """
-        if type(output) is not dict:
+        if type(output) is not dict or len(self.list) >= MOST:
+            self.is_cut |= len(self.list) >= MOST
             return
         kind = output.get("output_type")
         if kind == "stream":

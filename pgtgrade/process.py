@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from pgtgrade import syscalls, walls
+from pgtgrade.judging import NotGraded
 from pgtgrade.outputs import Outputs
 from pgtgrade.runner import messages
 from pgtgrade.runner.encoding import MOST_BYTES
@@ -187,6 +188,8 @@ class Process:
                 outputs.add({"output_type": "stream", "name": name, "text": text})
 
     def _look_at_memory(self):
+        if is_scarce():
+            raise NotGraded("the machine has hardly any memory left: grade it again, with fewer jobs")
         used = resident(self._process.pid)
         if used > self._limits.memory:
             raise Ended(f"its processes were killed: together they used {used >> 20} MB")
@@ -210,6 +213,16 @@ def _pipe_with(content):
     with open(start, "wb") as file:
         file.write(content)
     return end
+
+
+def is_scarce():
+    """Say whether less than a twentieth of the machine's memory can be had, on Linux."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return False
+    kilobytes = {name: int(rest.split()[0]) for name, rest in (line.split(":") for line in lines)}
+    return 20 * kilobytes.get("MemAvailable", kilobytes["MemTotal"]) < kilobytes["MemTotal"]
 
 
 def resident(pid):

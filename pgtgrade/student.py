@@ -8,6 +8,9 @@ from pgtgrade.judging import NotGraded
 from pgtgrade.outputs import Outputs
 from pgtgrade.process import Ended, Process
 
+#: Output of a submission that is kept, in that of a cell.
+WHOLE = 20
+
 
 class Student:
     """The cells of a submission, and a process in which they have run.
@@ -91,13 +94,13 @@ class Student:
             self._process.ready()
         except Ended as error:
             raise NotGraded(f"the student's process could not be started: {error}") from None
-        number = 0
+        number, room = 0, WHOLE * self._limits.output
         for index, code in enumerate(self._cells):
             if not code.strip() or index in self._left_out:
                 continue
             number += 1
             self._in_time()
-            outputs = Outputs(self._limits.output)
+            outputs = Outputs(min(self._limits.output, room))
             try:
                 head, _ = self._process.ask({"cell": code, "index": index}, outputs=outputs, count=number)
             except Ended as error:
@@ -106,11 +109,12 @@ class Student:
                 outputs.add(_shown(str(error)))
                 self.outputs[index] = outputs.cut()
                 return index
-            if head.get("done") == "KeyboardInterrupt" or "raised" in head:
+            if head.get("done") == "KeyboardInterrupt" or _is_late(head.get("raised")):
                 outputs.add(_shown(f"interrupted after {self._limits.cell_seconds:g} s"))
                 note = f"cell {index + 1} was interrupted after {self._limits.cell_seconds:g} s"
                 self.notes += [note] if note not in self.notes else []
             self.outputs[index] = outputs.cut()
+            room = max(room - len(str(self.outputs[index])), 0)
         return None
 
     def _restart(self):
@@ -122,6 +126,10 @@ class Student:
     def _in_time(self):
         if time.monotonic() > self._deadline:
             raise NotGraded(f"it took more than {self._limits.total_seconds:g} s: {'; '.join(self.notes)}")
+
+
+def _is_late(raised):
+    return type(raised) is dict and raised.get("type") == "TimeoutError"
 
 
 def _raised(text):

@@ -41,7 +41,7 @@ class Limits:
     memory: int = 2 << 30
     processes: int = 32
     output: int = 200_000
-    restarts: int = 5
+    restarts: int = 10
 
 
 class IsolationError(RuntimeError):

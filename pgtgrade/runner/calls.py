@@ -75,7 +75,7 @@ def raised(error, cells):
         for frame, line in traceback.walk_tb(error.__traceback__)
         if frame.f_code.co_filename in cells
     ]
-    return {"type": type(error).__name__, "text": text, "line": where[-1] if where else None}
+    return {"type": type(error).__name__[:100], "text": text, "line": where[-1] if where else None}
 
 
 def _is_open(value):

@@ -18,6 +18,9 @@ DTYPES = ("|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "<f2", 
 #: Bytes of all arrays of an answer, parts of it, levels, keys of its dicts, bits of a whole number.
 MOST_BYTES, MOST_PARTS, MOST_LEVELS, MOST_KEYS, MOST_BITS = 64 << 20, 100_000, 32, 10_000, 1024
 
+#: Characters of text, and digits of numbers beyond those of a float.
+MOST_TEXT = 200_000
+
 
 class Refused(TypeError):
     """Say why a value cannot come back."""
@@ -59,7 +62,7 @@ def encode(value):
 
 class _Encoder:
     def __init__(self):
-        self.chunks, self.bytes, self.parts, self.keys = [], 0, 0, 0
+        self.chunks, self.bytes, self.parts, self.keys, self.characters = [], 0, 0, 0, 0
 
     def encode(self, value, level):
         self.parts += 1
@@ -72,13 +75,15 @@ class _Encoder:
         if isinstance(value, int):
             if value.bit_length() > MOST_BITS:
                 raise Refused(f"a whole number of {value.bit_length()} bits; at most {MOST_BITS} come back")
+            self._count(value.bit_length() // 64)
             return int(value)
         if isinstance(value, float):
             return float(value)
         if isinstance(value, complex):
             return self._array(np.asarray(value), level)
         if isinstance(value, str):
-            return self._text(value)
+            self._count(len(value))
+            return str(value)
         if isinstance(value, Mapping):
             self.keys += len(value)
             if self.keys > MOST_KEYS:
@@ -113,11 +118,10 @@ class _Encoder:
         self.chunks.append(array.tobytes())
         return {"array": [array.dtype.str, list(array.shape)]}
 
-    def _text(self, text):
-        self.bytes += len(text)
-        if self.bytes > MOST_BYTES:
-            raise Refused(f"text of more than {MOST_BYTES >> 20} MB")
-        return str(text)
+    def _count(self, characters):
+        self.characters += characters
+        if self.characters > MOST_TEXT:
+            raise Refused(f"text of more than {MOST_TEXT} characters")
 
 
 def decode(tree, blob):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pgtgrade.judging import NotGraded
 from pgtgrade.outputs import Outputs
 from pgtgrade.process import Ended, Process
 from tests.grading import small
@@ -228,14 +229,15 @@ def test_there_is_no_network(run):
 
 def test_no_rights_are_to_be_had(run):
     assert run("import os\nprint(os.getuid() == 0, os.geteuid() == 0)") == "False False\n"
-    assert "Operation not permitted" in run("os.setuid(0)")
+    assert run("os.setuid(0)") in ("[Errno 1] Operation not permitted", "[Errno 22] Invalid argument")
     assert "not permitted" in run("!unshare --user --map-root-user true")
     assert "not permitted" in run("!mount -t tmpfs none /tmp") or "must be superuser" in run(
         "!mount -t tmpfs none /tmp"
     )
     assert "Operation not permitted" in run("os.memfd_create('more')")
-    assert "ValueError" in run("import resource\nresource.setrlimit(resource.RLIMIT_AS, (-1, -1))") or True
-    assert "not allowed to raise" in run("resource.setrlimit(resource.RLIMIT_NPROC, (9999, 9999))")
+    for name in ("AS", "NPROC", "FSIZE", "CPU"):
+        raised = f"import resource\nresource.setrlimit(resource.RLIMIT_{name}, (-1, -1))"
+        assert "not allowed to raise" in run(raised), name
 
 
 # --- the machine -----------------------------------------------------------------------------------
@@ -325,3 +327,26 @@ print(os.popen("ps ax | grep -c '[s]leep {seconds}'").read())
     assert (found.hidden, found.notes) == (FULL, [])
     assert printed(found.outputs[3]).strip() in ("1", "2")
     wait_for(lambda: left(seconds) == [])
+
+
+def test_a_machine_without_memory_grades_nobody(monkeypatch):
+    monkeypatch.setattr("pgtgrade.process.is_scarce", lambda: True)
+    process = Process(isolation(), LIMITS)
+    with pytest.raises(NotGraded, match="^the machine has hardly any memory left: "):
+        process.ask({"cell": "import time\ntime.sleep(5)", "index": 0}, outputs=Outputs(0))
+    process.close()
+
+
+def test_output_of_many_cells_is_cut_as_a_whole():
+    limits = dataclasses.replace(LIMITS, output=1000)
+    found = examined(*["print('x' * 990)"] * 60, limits=limits)
+    assert found.hidden == FULL
+    assert 10_000 < len(str(found.outputs)) < 30_000
+    assert "the rest is cut" in printed(found.outputs[60])
+
+
+def test_a_cell_that_is_no_text_is_an_error_like_another():
+    found = examined("x = '\ud800'", "x = 'a\x00b'", "y = 'é'")
+    assert (found.hidden, found.notes) == (FULL, [])
+    assert "surrogates not allowed" in printed(found.outputs[3])
+    assert "null bytes" in printed(found.outputs[4])

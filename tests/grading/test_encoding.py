@@ -113,7 +113,8 @@ def test_what_comes_back_is_a_copy_that_one_may_write_into():
         (dict.fromkeys(range(20_000)), "dicts with more than 10000 keys"),
         (np.zeros(9 << 20), "arrays of more than 64 MB"),
         (np.broadcast_to(0.0, (1 << 40,)), "arrays of more than 64 MB"),
-        ("x" * (65 << 20), "text of more than 64 MB"),
+        ("x" * 200_001, "text of more than 200000 characters"),
+        ([1 << 1023] * 20_000, "text of more than 200000 characters"),
     ],
 )
 def test_the_rest_is_refused_in_words(value, words):
