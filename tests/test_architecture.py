@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+import pgtgrade
 import pgtlab
 
 PACKAGE = Path(pgtlab.__file__).parent
+GRADING = Path(pgtgrade.__file__).parent
 
 #: A room imports rooms on lower floors only, and `_validate` from everywhere.
 FLOORS = {
@@ -147,7 +149,8 @@ def test_no_room_below_the_pictures_loads_more_than_numpy(room):
 
 def loaded(statement):
     """Return which of the large packages a fresh interpreter has loaded after a statement."""
-    large = ["IPython", "ipywidgets", "matplotlib", "pandas", "scipy", "sympy"]
+    large = ["IPython", "ipywidgets", "matplotlib", "nbconvert", "nbformat", "nbgrader"]
+    large += ["pandas", "scipy", "sympy"]
     script = f"{statement}\nimport sys\nprint(*[name for name in {large} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return run.stdout.split()
@@ -157,6 +160,34 @@ def test_import_pgtlab_loads_numpy_and_nothing_heavier():
     assert loaded("import pgtlab") == []
     # And the probe would see it:
     assert loaded("import pgtlab, scipy") == ["scipy"]
+
+
+# --- the grader ------------------------------------------------------------------------------------
+
+
+GRADER = {path.name: ast.parse(path.read_text(encoding="utf-8")) for path in GRADING.rglob("*.py")}
+
+
+def test_the_package_knows_nothing_of_the_grader():
+    assert not [
+        path for path, tree in trees().items() for name in imports(tree) if re.match("pgtgrade", name)
+    ]
+
+
+def test_import_pgtgrade_loads_numpy_and_nothing_heavier():
+    """The hidden tests draw from it, wherever they run."""
+    assert loaded("import pgtgrade") == []
+    assert loaded("import pgtgrade.__main__") == []
+
+
+def test_one_room_of_the_grader_needs_nbgrader():
+    using = {path for path, tree in GRADER.items() for name in imports(tree) if re.match("nbgrader", name)}
+    assert using == {"gradebook.py"}
+
+
+@pytest.mark.parametrize("path", GRADER)
+def test_every_file_of_the_grader_says_what_it_owns(path):
+    assert (ast.get_docstring(GRADER[path]) or "").splitlines()[0].endswith((".", ":"))
 
 
 # --- names -----------------------------------------------------------------------------------------
