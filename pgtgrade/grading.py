@@ -97,6 +97,9 @@ def grade(problem_set, folder, course, *, examine, limits, isolation, secret=Non
             return result, None, before
 
     with gradebook(course, problem_set) as book:
+        # nbgrader's formgrader lists the sets whose sources it finds in the course. It gets no submissions:
+        # there is a button that would run them with all rights.
+        write(course.source(problem_set.name), json.dumps(problem_set.notebook, ensure_ascii=False, indent=1))
         entered = set(book.scores())
         for result, notebook, before in progress(
             _in_turn(work, submissions, jobs), len(submissions), "submissions"

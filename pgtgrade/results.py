@@ -65,6 +65,10 @@ class Course:
         """The file of nbgrader's gradebook."""
         return self.folder / "gradebook.db"
 
+    def source(self, set_name):
+        """Return where the source goes, for nbgrader."""
+        return self.folder / "source" / set_name / f"{set_name}.ipynb"
+
     def release(self, set_name):
         """Return where the students' version goes."""
         return self.folder / "release" / set_name / f"{set_name}.ipynb"

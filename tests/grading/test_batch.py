@@ -380,6 +380,8 @@ def test_nbgraders_formgrader_finds_what_is_to_be_graded(class_):
     config = Config()
     config.CourseDirectory.root = str(class_.course.folder)
     api = NbGraderAPI(config=config)
+    (assignment,) = api.get_assignments()
+    assert (assignment["name"], assignment["max_score"]) == ("small", 6)
     (submission,) = api.get_notebook_submissions("small", "small")
     assert (submission["last_name"], submission["score"], submission["needs_manual_grade"]) == (
         "ada",
