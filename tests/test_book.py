@@ -379,6 +379,28 @@ def test_failing_notebook_is_named_and_left_as_it_was(tmp_path):
 # --- book/_ext/pgtbook.py --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("formula", "parts"),
+    [
+        ("x = 1", ["x = 1"]),
+        (r"Q(s, a; w) = \phi(s, a) \cdot w", ["Q(s, a; w) ={}", r" \phi(s, a) \cdot w"]),
+        (
+            r"V = 1 / (1 - \gamma (1 - \varepsilon)) \le 10",
+            [r"V = 1 / (1 - \gamma (1 - \varepsilon)) \le 10"],
+        ),
+        (r"\sum_{k=0}^n (a = b, c = d, e = f, g = h)", [r"\sum_{k=0}^n (a = b, c = d, e = f, g = h)"]),
+        (r"f(a + b) \le f(a) + f(b) = 2 c", [r"f(a + b) \le {}", "f(a) + f(b) = 2 c"]),
+        (
+            r"\displaystyle \int_A f(x) \, dx = \int_B g(x, y) \, dx",
+            [r"\displaystyle \int_A f(x) \, dx ={}", r"\displaystyle \int_B g(x, y) \, dx"],
+        ),
+    ],
+    ids=["short", "one", "stumps", "inside", "first", "display"],
+)
+def test_a_long_formula_breaks_behind_its_outer_relations(formula, parts):
+    assert extension.breakable_parts(formula) == parts
+
+
 def test_digest_follows_the_files_of_the_package(tmp_path):
     (tmp_path / "widgets").mkdir()
     module = tmp_path / "widgets" / "explore.js"

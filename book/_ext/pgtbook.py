@@ -98,6 +98,48 @@ class LinkTargets(SphinxTransform):
         slugs.update({name: (0, place, name) for name, place in targets.items() if place})
 
 
+class InlineBreaks(SphinxTransform):
+    """Let a long formula in a sentence break behind a relation, as TeX does; MathJax makes it one box."""
+
+    default_priority = 900
+
+    def apply(self, **kwargs) -> None:
+        for node in list(self.document.findall(nodes.math)):
+            parts = breakable_parts(node.astext())
+            if len(parts) > 1 and not isinstance(node.parent, nodes.title):
+                node.parent.replace(node, [nodes.math(part, part, **node.attributes) for part in parts])
+
+
+TOKEN = re.compile(r"\\[a-zA-Z]+\s*|\\.|\s+|.", re.DOTALL)
+RELATIONS = {"=", "<", ">", r"\le", r"\ge", r"\approx", r"\to", r"\iff"}
+OPENING = {"{", "(", "[", r"\{", r"\left"}
+CLOSING = {"}", ")", "]", r"\}", r"\right"}
+LONG = 16  # symbols of a formula that may break
+
+
+def symbols(tex: str) -> int:
+    """How many symbols a formula shows, about."""
+    unseen = r"\\[,;!: ]|\\(left|right|big|Big|mathrm|mathcal|mathbb|text|displaystyle|tfrac|frac)\b|[{}^_\s]"
+    return len(re.findall(r"\\[a-zA-Z]+|\S", re.sub(unseen, " ", tex)))
+
+
+def breakable_parts(tex: str) -> list[str]:
+    """A long formula cut behind its outer relations, each with the space that it has in the whole."""
+    if symbols(tex) < LONG:
+        return [tex]
+    parts, depth = [""], 0
+    tokens = TOKEN.findall(tex)
+    for i, token in enumerate(tokens):
+        name = token.strip()
+        depth += (name in OPENING) - (name in CLOSING)
+        parts[-1] += token
+        rest = "".join(tokens[i + 1 :])
+        if depth == 0 and name in RELATIONS and symbols(parts[-1]) > 3 <= symbols(rest):
+            parts[-1] += "{}"
+            parts.append(r"\displaystyle" if tex.startswith(r"\displaystyle") else "")
+    return parts
+
+
 class FigureAlternatives(SphinxPostTransform):
     """Let a figure's caption stand for an image whose cell gives no `mystnb: image: alt`."""
 
@@ -151,6 +193,7 @@ def setup(app: Sphinx) -> dict:
     app.add_config_value("pgtlab_digest", "", "env", [str])
     app.add_transform(EquationNumbers)
     app.add_transform(LinkTargets)
+    app.add_transform(InlineBreaks)
     app.add_post_transform(FigureAlternatives)
     app.connect("config-inited", configure)
     app.connect("builder-inited", copy_mathjax)
