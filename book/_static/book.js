@@ -38,3 +38,15 @@ window.addEventListener("load", () => {
     window.addEventListener("resize", reachable);
   });
 });
+
+// Paper is white: a page that is read in the dark prints in the colours of the light.
+const { dataset } = document.documentElement;
+let onScreen;
+window.addEventListener("beforeprint", () => { onScreen = dataset.theme; dataset.theme = "light"; });
+window.addEventListener("afterprint", () => { dataset.theme = onScreen; });
+
+// Sphinx fails to make an excerpt of a place without text, such as an entry of the index; the page has one.
+if (typeof Search !== "undefined") {
+  const excerpt = Search.makeSearchSummary;
+  Search.makeSearchSummary = (page, words, anchor) => excerpt(page, words, anchor) ?? excerpt(page, words, "") ?? new Text();
+}

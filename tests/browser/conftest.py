@@ -54,6 +54,9 @@ def reader_pages():
 def pytest_generate_tests(metafunc):
     if "book_page" in metafunc.fixturenames:
         metafunc.parametrize("book_page", reader_pages() or ["(no book)"])
+    if "text_page" in metafunc.fixturenames:
+        found = [page for page in reader_pages() if page.startswith("book/")]
+        metafunc.parametrize("text_page", found or ["(no book)"])
     if "explore_page" in metafunc.fixturenames:
         found = [page for page in reader_pages() if 'class="pgt-explore"' in (BOOK / page).read_text("utf-8")]
         metafunc.parametrize("explore_page", found or ["(no page with explore)"])

@@ -1,7 +1,7 @@
 """Every page of the book: quiet, whole, readable by everyone, and in need of nothing from outside."""
 
 from html.parser import HTMLParser
-from urllib.parse import unquote, urldefrag, urljoin, urlparse
+from urllib.parse import quote, unquote, urldefrag, urljoin, urlparse
 
 import pytest
 
@@ -91,6 +91,42 @@ def test_a_phone_need_not_scroll_sideways(book, visit, book_page, theme):
     assert wide == []
 
 
+# Formulas in a sentence that reach over its edge where no box scrolls, or that shrink too much to be read.
+HARD_TO_READ = """() => {
+  const bad = [];
+  for (const svg of document.querySelectorAll("article span.math mjx-container > svg")) {
+    if (!svg.checkVisibility()) continue;
+    let box = svg.closest("span.math");
+    const inline = () => getComputedStyle(box).display.startsWith("inline");
+    const scrolls = () => getComputedStyle(box).overflowX === "auto";
+    while (inline() && !scrolls()) box = box.parentElement;
+    const shown = svg.getBoundingClientRect();
+    const edge = box.getBoundingClientRect().right - parseFloat(getComputedStyle(box).paddingRight);
+    const text = svg.parentElement.textContent.trim().slice(0, 100);
+    const held = scrolls() || svg.closest(".pst-scrollable-table-container");
+    if (shown.right > edge + 1 && !held) bad.push(`cut: ${text}`);
+    svg.style.maxWidth = "none";
+    const share = shown.width / svg.getBoundingClientRect().width;
+    svg.style.maxWidth = "";
+    if (share < 0.65) bad.push(`shrunk to ${share.toFixed(2)}: ${text}`);
+  }
+  return bad;
+}"""
+
+
+def test_formulas_in_sentences_can_be_read_on_a_phone(book, visit, book_page):
+    assert visit(book, book_page, size=PHONE).page.evaluate(HARD_TO_READ) == []
+
+
+@pytest.mark.parametrize(
+    ("css", "word"), [("max-width: none !important", "cut"), ("max-width: 3em", "shrunk")]
+)
+def test_a_formula_that_is_hard_to_read_would_be_seen(book, visit, css, word):
+    page = visit(book, "book/average.html", size=PHONE).page
+    page.add_style_tag(content=f"span.math mjx-container > svg {{ {css} }}")
+    assert any(line.startswith(word) for line in page.evaluate(HARD_TO_READ))
+
+
 class Page(HTMLParser):
     """The links of a page and the places in it that a link may name."""
 
@@ -133,12 +169,54 @@ def test_the_front_door_leads_to_a_page(book, visit):
     assert seen.failed == []
 
 
+# Where a search for a term leads first: to the page that defines it.
+TERMS = {
+    "advantage": "visitation",
+    "aliasing": "climbing",
+    "average reward": "average",
+    "baseline": "compatible",
+    "chattering": "climbing",
+    "compatible": "compatible",
+    "eligibility trace": "natural",
+    "Fisher": "natural",
+    "ledger": "ledger",
+    "natural gradient": "natural",
+    "performance difference": "next",
+    "plateau": "natural",
+    "REINFORCE": "theorem",
+    "return to go": "theorem",
+    "Riccati": "natural",
+    "score": "theorem",
+    "short corridor": "visitation",
+    "stationary distribution": "average",
+    "TD error": "compatible",
+    "visitation": "visitation",
+}
+
+
+def first_result(page, term):
+    """The link to which a search leads first, once the search page has found everything."""
+    page.wait_for_load_state("networkidle")  # to leave before would cut a request off
+    page.goto(page.url.partition("search.html")[0] + f"search.html?q={quote(term)}")
+    page.wait_for_selector("#search-results li a", timeout=10_000)
+    page.wait_for_load_state("networkidle")  # Sphinx fetches an excerpt for each result
+    return page.locator("#search-results li a").first
+
+
+def test_a_search_for_a_term_leads_to_the_page_that_defines_it(book, visit):
+    seen = visit(book, "search.html")
+    found = {}
+    for term in TERMS:
+        path = urlparse(first_result(seen.page, term).get_attribute("href")).path
+        found[term] = path.rpartition("/")[2].removesuffix(".html")
+    assert found == TERMS
+    assert seen.errors == []
+    assert seen.failed == []
+
+
 def test_search_finds_a_word_of_the_book(book, visit):
-    seen = visit(book, "search.html?q=visitation")
-    seen.page.wait_for_selector("#search-results li a", timeout=10_000)
-    # Sphinx fetches an excerpt for each result; to leave before they are here would cut them off.
-    seen.page.wait_for_load_state("networkidle")
-    seen.page.locator("#search-results li a").first.click()
+    seen = visit(book, "search.html")
+    first_result(seen.page, "visitation").click()
     seen.page.wait_for_selector("article h1")
     assert "visit" in seen.page.inner_text("article").lower()  # the index holds stems of words
     assert seen.errors == []
