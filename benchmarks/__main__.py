@@ -7,7 +7,7 @@ import importlib
 
 from benchmarks import harness
 
-NAMES = ("exact", "autodiff", "batched", "imports", "natural", "sampling", "sparse")
+NAMES = ("exact", "autodiff", "batched", "grading", "imports", "natural", "sampling", "sparse")
 
 
 def main():
@@ -15,7 +15,9 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(NAMES)}; without any, all")
     parser.add_argument("--rounds", type=int, default=21, help="at least 15 (default: %(default)s)")
-    parser.add_argument("--large", action="store_true", help="sparse: also a million states, once")
+    parser.add_argument(
+        "--large", action="store_true", help="sparse: a million states too; grading: 300 students"
+    )
     parser.add_argument("--picture", action="store_true", help="measure nothing, draw what is stored")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(NAMES))

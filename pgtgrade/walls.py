@@ -72,7 +72,7 @@ SPACE = 64 << 20
 
 #: What of the system is shown: programs, libraries, and how to find them. Links are kept as links.
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-SETTINGS = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
+SETTINGS = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "fonts")
 
 #: Where pgtlab and the runner are shown.
 INSIDE = "/grader"

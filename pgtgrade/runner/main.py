@@ -250,6 +250,9 @@ def shell(server):
         display_pub_class = Type(Publisher)
         compiler_class = Type(Compiler)
 
+        def enable_gui(self, gui=None):
+            """Take `%matplotlib inline` and its kind for what they are here: nothing to be opened."""
+
         def _showtraceback(self, etype, evalue, stb):
             try:
                 value = str(evalue)[:10_000]
@@ -260,6 +263,8 @@ def shell(server):
                 {"output_type": "error", "ename": etype.__name__, "evalue": value, "traceback": lines}
             )
 
+    # As in a notebook, a module that a cell has written can be imported.
+    sys.path.insert(0, "")
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"

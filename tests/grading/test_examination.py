@@ -66,6 +66,31 @@ def test_the_message_names_the_line_of_the_students_cell():
     assert "pgtgrade" not in message
 
 
+NOTEBOOKS_DO = {
+    "%matplotlib inline\nimport matplotlib.pyplot as plt\nprint('on')": "on",
+    "plt.plot([1, 2])\nplt.show()": "",
+    "import asyncio\nawait asyncio.sleep(0.01)\n'awaited'": "awaited",
+    "%%writefile mine.py\na = 'mine'": "Writing",
+    "import mine\nmine.a": "mine",
+    "from multiprocessing import Pool\nwith Pool(2) as pool: print(pool.map(abs, [-1, -2]))": "[1, 2]",
+    "from IPython.display import HTML, display\ndisplay(HTML('<b>'))": "HTML object",
+    "import warnings\nwarnings.warn('careful')": "careful",
+    "import scipy.linalg, pgtlab\npgtlab.gallery.two_states()": "FiniteMDP",
+    "try:\n    input('a word ')\nexcept EOFError:\n    print('nobody')": "nobody",
+}
+
+
+def test_what_notebooks_do_works():
+    found = examined(*NOTEBOOKS_DO, limits=dataclasses.replace(LIMITS, output=200_000))
+    assert (found.hidden, found.notes) == (FULL, [])
+    said = found.outputs[3 : 3 + len(NOTEBOOKS_DO)]
+    assert not [each for outputs in said for each in outputs if each["output_type"] == "error"]
+    for outputs, expected in zip(said, NOTEBOOKS_DO.values(), strict=True):
+        assert expected in printed(outputs)
+    (figure,) = [each for each in said[1] if "image/png" in each.get("data", {})]
+    assert figure["output_type"] == "display_data"
+
+
 # --- hidden instances ------------------------------------------------------------------------------
 
 
