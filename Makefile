@@ -6,6 +6,7 @@ PORT ?= 8000
 BOOK_FLAGS ?=
 PYTEST_FLAGS ?=
 LOCK_FLAGS ?=
+MUTANTS_FLAGS ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -21,10 +22,10 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:                # kernels of the book and of the tests must not start side by side
-.PHONY: help book test test-unit test-notebooks test-browser notebooks lint format serve lab grading bench mutants lock clean
+.PHONY: help book test test-unit test-notebooks test-browser notebooks lint format serve lab grading bench mutants mutants-chapters lock clean
 
 help:  ## say what there is to make
-	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 book: $(VENV)/.book-installed  ## build the book into _build/html
 	$(VENV)/bin/jupyter-book build . $(BOOK_FLAGS)
@@ -75,6 +76,10 @@ COMPILE = $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.
 
 mutants: $(VENV)/.test-installed  ## change the core in one place at a time and see whether a test notices (an hour)
 	$(PY) tools/mutants.py
+
+# MUTANTS_FLAGS='--every 10 book/theorem.ipynb' takes one chapter and a tenth of the changes of code.
+mutants-chapters: $(VENV)/.test-installed  ## change what a chapter uses and see whether a check notices (hours)
+	$(PY) tools/chapter_mutants.py $(MUTANTS_FLAGS)
 
 lock: $(VENV)/.book-installed  ## write requirements.txt and its companions afresh from pyproject.toml
 	$(PY) -m pip install --quiet uv==$(UV_VERSION)

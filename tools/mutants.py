@@ -75,38 +75,43 @@ class Mutant:
 def mutants(path):
     """Yield every mutant of a file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    for number, node, new in spots(tree):
+        yield Mutant(path, node.lineno, text(node), text(new), mutated(tree, number, new))
+
+
+def spots(tree, lines=None):
+    """Yield what may be changed, everywhere or in some lines: number in `ast.walk`, node, and the new one."""
+    idle = skipped(tree)
     for number, node in enumerate(ast.walk(tree)):
-        if number in skipped(tree):
+        if number in idle or (lines is not None and getattr(node, "lineno", None) not in lines):
             continue
         for new in changes(node):
-            if ast.dump(new) == ast.dump(node):
-                continue
-            changed = copy.deepcopy(tree)
-            old = next(each for i, each in enumerate(ast.walk(changed)) if i == number)
-            replaced = Replace(old, new).visit(changed)
-            yield Mutant(path, node.lineno, text(node), text(new), ast.fix_missing_locations(replaced))
+            if ast.dump(new) != ast.dump(node):
+                yield number, node, new
 
 
-_skipped = {}
+def mutated(tree, number, new):
+    """Return the tree with another node in the place of one."""
+    changed = copy.deepcopy(tree)
+    old = next(each for i, each in enumerate(ast.walk(changed)) if i == number)
+    return ast.fix_missing_locations(Replace(old, new).visit(changed))
 
 
 def skipped(tree):
     """Return the numbers of the nodes in which nothing is changed: imports, annotations, texts of errors."""
-    if id(tree) not in _skipped:
-        numbers = {id(node): i for i, node in enumerate(ast.walk(tree))}
-        idle = []
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import | ast.ImportFrom | ast.JoinedStr):
-                idle.append(node)
-            if isinstance(node, ast.Raise):
-                idle += [node.exc, node.cause]
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                idle += node.decorator_list
-            if isinstance(node, ast.FunctionDef):
-                idle += [argument.annotation for argument in node.args.args]
-        idle = [node for node in idle if node is not None]
-        _skipped[id(tree)] = {numbers[id(each)] for node in idle for each in ast.walk(node)}
-    return _skipped[id(tree)]
+    numbers = {id(node): i for i, node in enumerate(ast.walk(tree))}
+    idle = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom | ast.JoinedStr):
+            idle.append(node)
+        if isinstance(node, ast.Raise):
+            idle += [node.exc, node.cause]
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            idle += node.decorator_list
+        if isinstance(node, ast.FunctionDef):
+            idle += [argument.annotation for argument in node.args.args]
+    idle = [node for node in idle if node is not None]
+    return {numbers[id(each)] for node in idle for each in ast.walk(node)}
 
 
 def changes(node):
