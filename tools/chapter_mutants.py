@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import asyncio
 import contextlib
 import copy
 import dataclasses
@@ -87,15 +88,21 @@ class Chapter:
         IPython.display.display = lambda *objects: shown.extend(getattr(x, "data", repr(x)) for x in objects)
         with contextlib.redirect_stdout(printed), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            exec(compile(ast.Module(body, []), self.file(i), "exec"), space)
+            execute(ast.Module(body, []), self.file(i), "exec", space)
             if last is not None:
-                shown.append(repr(eval(compile(ast.Expression(last.value), self.file(i), "eval"), space)))
+                shown.append(repr(execute(ast.Expression(last.value), self.file(i), "eval", space)))
         return printed.getvalue(), shown
 
     def stored(self, i):
         """Return what a cell printed when the notebook was stored."""
         outputs = self.cells[i].outputs
         return "".join(each.text for each in outputs if each.output_type == "stream")
+
+
+def execute(tree, file, mode, space):
+    """Run code that may await something, as the first cell of a chapter does in a browser."""
+    answer = eval(compile(tree, file, mode, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), space)
+    return asyncio.run(answer) if asyncio.iscoroutine(answer) else answer
 
 
 #: What a proof has printed, by proof: no number of the package goes into one, so that one run is enough.
