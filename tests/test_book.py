@@ -401,6 +401,14 @@ def test_a_long_formula_breaks_behind_its_outer_relations(formula, parts):
     assert extension.breakable_parts(formula) == parts
 
 
+def test_a_formula_keeps_its_full_stop():
+    formula = r'<span class="math notranslate nohighlight">\(p &lt; 1\)</span>'
+    context = {"body": f"<p>Let {formula}. Then {formula} or {formula}), say.</p>"}
+    extension.mend_body(None, "page", "page.html", context, None)
+    kept = [f'<span class="unbroken">{formula}{mark}</span>' for mark in (".", "),")]
+    assert context["body"] == f"<p>Let {kept[0]} Then {formula} or {kept[1]} say.</p>"
+
+
 def test_digest_follows_the_files_of_the_package(tmp_path):
     (tmp_path / "widgets").mkdir()
     module = tmp_path / "widgets" / "explore.js"
