@@ -62,7 +62,9 @@ def grade(options):
             file=sys.stderr,
         )
     else:
-        way = isolation.isolated(hidden=(options.source, course.folder, folder))
+        hidden = [options.source, course.folder, folder]
+        hidden += [options.secret_file] if options.secret_file else []
+        way = isolation.isolated(hidden=hidden)
         isolation.probe(way, limits)
     if secret is None:
         print(
@@ -80,6 +82,8 @@ def grade(options):
         jobs=options.jobs,
         again=options.again,
     )
+    if not (batch.examined or batch.kept or batch.not_graded):
+        raise ValueError(f"{folder}: no submission in it; expected STUDENT.ipynb files, or STUDENT/ folders")
     if batch.ignored:
         print(f"Not submissions, and ignored: {', '.join(map(_shown, batch.ignored))}")
     if batch.kept:

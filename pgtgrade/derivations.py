@@ -92,12 +92,9 @@ def _given(scores, key, question):
 
 def _task(problem_set, question):
     """Return the text cell above the answer, which asks for it."""
-    asked = ""
-    for name, cell in problem_set.cells.items():
-        if name == question.answer:
-            break
-        if cell["cell_type"] == "markdown":
-            asked = source(cell)
+    names = list(problem_set.cells)
+    above = [problem_set.cells[each] for each in names[: names.index(question.answer)]]
+    asked = next((source(cell) for cell in reversed(above) if cell["cell_type"] == "markdown"), "")
     return f"<details><summary>The question</summary>{rendered(asked)}</details>"
 
 

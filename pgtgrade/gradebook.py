@@ -96,14 +96,9 @@ class Gradebook:
 
     def scores(self):
         """Return the score of every question, by the key of the student and the name of the question."""
-        from nbgrader.api import MissingEntry
-
         with _quiet():
             self._book.db.expire_all()
-            try:
-                submissions = self._book.notebook_submissions(self._set.name, self._set.name)
-            except MissingEntry:
-                return {}
+            submissions = self._book.notebook_submissions(self._set.name, self._set.name)
             found = {}
             for submission in submissions:
                 comments = {self._answers.get(each.name): each.comment or "" for each in submission.comments}

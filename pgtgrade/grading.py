@@ -56,7 +56,10 @@ def grade(problem_set, folder, course, *, examine, limits, isolation, secret=Non
 
     def work(submission):
         """Return a result, the notebook as it was run if there is one, and the result before it."""
-        before = course.load(problem_set.name, key_of(submission.student))
+        try:
+            before = course.load(problem_set.name, key_of(submission.student))
+        except ValueError:  # it is written afresh
+            before = None
         result = Result(submission.student, NOT_GRADED, notes=list(submission.notes))
         result.answers = dict(before.answers) if before else {}
         try:
@@ -92,7 +95,8 @@ def grade(problem_set, folder, course, *, examine, limits, isolation, secret=Non
             return result, _as_run(prepared, found, result, problem_set), before
         except Exception as error:  # a fault of the grader is no reason to stop a class
             result.status = NOT_GRADED
-            result.reason = f"the grader itself failed: {type(error).__name__}: {error}"
+            said = " ".join(str(error).split())[:200]
+            result.reason = f"the grader itself failed: {type(error).__name__}: {said}"
             result.messages["traceback"] = traceback.format_exc()
             return result, None, before
 

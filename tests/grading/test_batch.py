@@ -133,6 +133,13 @@ def test_a_fault_of_the_grader_costs_one_row(class_):
     assert "no space left" in class_.course.load("small", key_of("ada")).messages["traceback"]
 
 
+def test_a_result_that_cannot_be_read_is_written_afresh(class_):
+    class_.hand_in("ada", **RIGHT)
+    class_.grade()
+    class_.course.result("small", key_of("ada")).write_text('{"student": ')
+    assert class_.grade().examined == ["ada"]
+
+
 def test_points_that_do_not_come_back_are_a_fault(class_):
     class_.hand_in("ada", **RIGHT)
 

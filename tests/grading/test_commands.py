@@ -240,6 +240,7 @@ def test_what_cannot_be_run_is_said(desk, capsys, tmp_path):
     empty = tmp_path / "empty"
     empty.write_text("\n")
     assert "is empty; expected the secret" in fails("grade", desk.downloads, "--secret-file", empty)
+    assert "no submission in it; expected STUDENT.ipynb files" in fails("grade", desk.downloads)
     roster = tmp_path / "roster"
     roster.write_text("name,mail\n")
     assert "no column student" in fails("export", "--roster", roster)
@@ -265,6 +266,30 @@ def test_results_and_the_gradebook_go_together(desk, capsys):
     capsys.readouterr()
     assert desk.run("derivations", "--read", table) == 2
     assert capsys.readouterr().err == f"pgtgrade: {table}: no text in UTF-8; save it as CSV UTF-8\n"
+
+
+def test_a_roster_of_names_alone_and_a_secret_in_a_file(desk, capsys):
+    desk.hand_in("ada.ipynb")
+    roster, secret = desk.folder / "names.txt", desk.folder / "secret"
+    roster.write_text("zoe\nada\n\nzoe\n")
+    secret.write_text("a secret\n")
+    assert desk.run("grade", desk.downloads, "--roster", roster, "--secret-file", secret) == 0
+    assert {name: line["status"] for name, line in desk.rows().items()} == {
+        "ada": "by hand",
+        "zoe": "no submission",
+    }
+    assert desk.rows()["ada"]["notes"] == ""
+    assert capsys.readouterr().err == ""
+
+
+def test_a_table_that_nobody_can_read_is_not_written_over(desk, capsys):
+    desk.hand_in("ada.ipynb")
+    desk.run("grade", desk.downloads, "--unsafe-without-isolation")
+    assert desk.run("derivations") == 0
+    (desk.course / "derivations" / "small.csv").write_text("my notes")
+    capsys.readouterr()
+    assert desk.run("derivations") == 2
+    assert "or write over them with --overwrite" in capsys.readouterr().err
 
 
 def test_a_set_without_derivations(desk, capsys):

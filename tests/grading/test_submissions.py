@@ -372,8 +372,12 @@ def drop_questions(source):
 
 
 def name_twice(source):
-    small.cell(source, "derive-why")["metadata"]["nbgrader"]["grade_id"] = "test-test-half"
     small.cell(source, "test-mass")["metadata"]["nbgrader"]["grade_id"] = "test-half"
+
+
+def name_alike(source):
+    small.cell(source, "half")["metadata"]["nbgrader"]["grade_id"] = "answer"
+    small.cell(source, "derive-why")["metadata"]["nbgrader"]["grade_id"] = "half"
 
 
 @pytest.mark.parametrize(
@@ -388,6 +392,7 @@ def name_twice(source):
             broken(name_twice),
             "cell 9 (test-half): the grade_id is taken by a cell above; expected one of its own",
         ),
+        (broken(name_alike), "half: two questions of one name; expected one each"),
         (
             broken(lambda source: small.cell(source, "half").update(source="### BEGIN SOLUTION")),
             "cell 3 (half): BEGIN SOLUTION; expected END SOLUTION after it",
