@@ -132,7 +132,7 @@ def _article(name, notebook, question, score, problem_set):
         opened = "" if cell is not None and source(cell).strip() != released else " open"
         parts.append(f"<details{opened}><summary>Text in other cells</summary>{''.join(others)}</details>")
     if score and score.comment:
-        parts.append(f"<p><strong>Comment:</strong> {escape(score.comment)}</p>")
+        parts.append(f"<p><strong>Comment</strong></p>{rendered(score.comment)}")
     return f"<article>{''.join(parts)}</article>"
 
 

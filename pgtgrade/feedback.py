@@ -51,11 +51,10 @@ def feedback_html(problem_set, result, score, course):
         if question is None or question.by_hand:
             above += _shown(cell)
         if question:
-            said = result.messages.get(question.name) if not question.by_hand else None
-            parts += [_verdict(question, score, said or score[question.name].comment), *above]
+            parts += [_verdict(question, score, result), *above]
             above = []
     given = {grade_id(cell) for cell in notebook["cells"]}
-    parts += [_verdict(each, score, None) for each in problem_set.questions if each.cell not in given]
+    parts += [_verdict(each, score, result) for each in problem_set.questions if each.cell not in given]
     return page(f"{problem_set.title}: {result.student}", "\n".join([*parts, *above]), alone=True)
 
 
@@ -64,11 +63,13 @@ def _points(question, score):
     return "not graded yet" if points is None else f"{points:g} of {question.points:g}"
 
 
-def _verdict(question, score, said):
-    points = score[question.name].points
-    colour = "quiet" if points is None else "good" if points >= question.points else "bad"
+def _verdict(question, score, result):
+    """Return the points of a question with what the hidden check and the grader say."""
+    points, comment = score[question.name].points, score[question.name].comment
+    colour = "quiet" if points is None else "good" if points >= question.points else "note"
+    said = result.messages.get(question.name)
     head = f'<h2 class="text">{escape(question.title)}</h2><p class="{colour}">{_points(question, score)}</p>'
-    return head + (f"<p>{escape(said)}</p>" if said else "")
+    return head + (f"<p>{escape(said)}</p>" if said else "") + (rendered(comment) if comment else "")
 
 
 def _shown(cell):

@@ -157,7 +157,9 @@ class Gradebook:
             try:
                 for key, question, points, comment in entries:
                     grade = book.find_grade(cells[question].cell, name, name, key)
-                    if points is not None:
+                    # a table that comes back holds the automatic points, too: they are not by hand
+                    as_it_was = grade.manual_score is None and grade.auto_score == points
+                    if points is not None and not as_it_was:
                         grade.manual_score, grade.needs_manual_grade = points, False
                     note = book.find_comment(cells[question].answer, name, name, key)
                     note.manual_comment = comment or None

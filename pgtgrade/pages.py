@@ -40,7 +40,7 @@ td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
 article { border: 1px solid #c8c8c8; border-radius: .4rem; padding: .8rem 1rem; margin: 1rem 0; }
 .head { display: flex; flex-wrap: wrap; gap: 0 1rem; justify-content: space-between; }
 table { margin: 1rem 0; }
-.quiet { color: #595959; } .note { color: #8a4b00; } .good { color: #1b6b2f; } .bad { color: #b3261e; }
+.quiet { color: #595959; } .note { color: #8a4b00; } .good { color: #1b6b2f; }
 details { margin: 1rem 0; } summary { cursor: pointer; font-weight: 600; }
 img, svg { max-width: 100%; } .text { overflow-x: auto; }
 """

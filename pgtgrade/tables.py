@@ -63,7 +63,8 @@ def rows(problem_set, results, scores, roster=()):
             points[question.name] = score.points if score else result.points.get(question.name)
             if score and score.changed:
                 notes.append(f"{question.name} changed since it was graded by hand")
-            if score and score.manual is not None and score.automatic is not None:
+            overruled = score and not question.by_hand and score.manual is not None
+            if overruled:
                 notes.append(f"{question.name}: {score.automatic:g} by the tests, {score.manual:g} by hand")
         status = BY_HAND if None in points.values() else GRADED
         found[result.student] = Row(result.student, status, points, notes)

@@ -66,7 +66,7 @@ def test_the_page_has_rubric_question_and_answers(class_):
         "Because $0 &lt; \\gamma &lt; 1$.",
         "It is <em>plain</em>.",
         '<h3>ada</h3><span class="good">1.5 of 2</span>',
-        "<strong>Comment:</strong> Well done &amp; so on.",
+        "<p>Well done &amp; so on.</p>",
         '<h3>ben</h3><span class="quiet">not graded yet</span>',
         "2 points; 1 of 2 graded.",
     ):
@@ -162,6 +162,19 @@ def test_the_table_goes_out_and_comes_back(class_):
         book.give(read(class_, "ada,derive-why,,2,Only a comment."))
     score = scores(class_)[key_of("ada")]["derive-why"]
     assert (score.points, score.comment) == (0, "Only a comment.")
+
+
+def test_what_comes_back_as_it_was_is_not_by_hand(class_):
+    graded(class_, ada={"derive_why": "YOUR ANSWER HERE"})
+    entries = read(class_, "ada,derive-why,0,2,")
+    with gradebook(class_.course, class_.set) as book:
+        book.give(entries)
+    assert scores(class_)[key_of("ada")]["derive-why"].manual is None
+    assert class_.rows()["ada"].notes == ["derive-why was left as released"]
+    class_.give("ada", 1)
+    assert scores(class_)[key_of("ada")]["derive-why"].manual == 1
+    class_.grade(again=True)
+    assert class_.rows()["ada"].notes == ["derive-why was left as released"]
 
 
 def test_a_spreadsheet_may_save_it_in_its_own_way(class_):
