@@ -14,6 +14,7 @@ pytest.importorskip("nbgrader", reason="nbgrader is not installed: `make grading
 
 from pgtgrade.__main__ import main
 from pgtgrade.isolation import IsolationError
+from pgtgrade.problem_sets import problem_set
 from pgtgrade.results import key_of
 from tests.grading import small
 from tests.grading.test_batch import RIGHT
@@ -325,3 +326,41 @@ def test_the_command_is_installed_and_says_what_it_does():
         assert run.returncode == 0, run.stderr
         for name in ("release", "grade", "derivations", "feedback", "export"):
             assert f"\n    {name}" in run.stdout
+
+
+# --- the sets of the book --------------------------------------------------------------------------
+
+
+SETS = Path(__file__).parents[2] / "book" / "exercises"
+
+
+def instructors(chosen):
+    """Return the students' version with the instructor's solutions in it."""
+    notebook, solutions = json.loads(json.dumps(chosen.release)), {}
+    for cell in chosen.notebook["cells"]:
+        lines = "".join(cell["source"]).split("\n")
+        solutions[cell["id"]] = "\n".join(line for line in lines if " SOLUTION" not in line)
+    for cell in notebook["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("solution"):
+            cell["source"] = solutions[cell["id"]]
+    return notebook
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in SETS.iterdir() if path.is_dir()))
+def test_a_set_of_the_book_is_graded(name, tmp_path, capsys, monkeypatch):
+    """The instructor's solution earns all points in isolation, with a secret, and what was released none."""
+    monkeypatch.setenv("PGTGRADE_SECRET", "another secret")
+    chosen = problem_set(name, SETS)
+    (tmp_path / "downloads").mkdir()
+    for student, notebook in [("ada", instructors(chosen)), ("ben", chosen.release)]:
+        (tmp_path / "downloads" / f"{student}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    options = ["--source", str(SETS), "--course", str(tmp_path / "course"), "--out", str(tmp_path / "csv")]
+    assert main(["grade", name, str(tmp_path / "downloads"), *options]) == 0, capsys.readouterr()
+    with open(tmp_path / "csv", encoding="utf-8-sig", newline="") as file:
+        ada, ben = csv.DictReader(file)
+    assert chosen.points == 20
+    for question in chosen.questions:
+        earned = "" if question.by_hand else f"{question.points:g}"
+        assert (question.name, ada[question.name]) == (question.name, earned)
+    assert (ada["status"], ada["notes"]) == ("by hand", "")
+    assert (ben["status"], ben["total"]) == ("graded", "0")
