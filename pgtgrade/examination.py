@@ -189,4 +189,4 @@ def _limit_memory():
         return
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     most = JUDGE_MEMORY if hard == resource.RLIM_INFINITY else min(JUDGE_MEMORY, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))

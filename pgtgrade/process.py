@@ -20,6 +20,9 @@ from pgtgrade.runner.encoding import MOST_BYTES
 #: Seconds from the interrupt to the kill; for the start; between two looks at the memory.
 GRACE, START, LOOK = 2.0, 60.0, 0.25
 
+#: Processes beside those that a submission may start: bubblewrap's two and its own.
+SPARE = 8
+
 
 class Ended(Exception):
     """Say how the process ended, or why it was ended: "its process ..."."""
@@ -190,9 +193,12 @@ class Process:
     def _look_at_memory(self):
         if is_scarce():
             raise NotGraded("the machine has hardly any memory left: grade it again, with fewer jobs")
-        used = resident(self._process.pid)
+        count, used = resident(self._process.pid)
         if used > self._limits.memory:
             raise Ended(f"its processes were killed: together they used {used >> 20} MB")
+        # The kernel counts them too, but not on every system.
+        if count > self._limits.processes + SPARE:
+            raise Ended(f"its processes were killed: there were {count}")
 
     def _has_ended(self):
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -226,7 +232,7 @@ def is_scarce():
 
 
 def resident(pid):
-    """Return the bytes that a process and all that descend from it hold in memory; 0 without /proc."""
+    """Return how many a process and its descendants are, and their bytes in memory; 0 without /proc."""
     children, pages = {}, {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -237,9 +243,10 @@ def resident(pid):
         one = int(path.parent.name)
         pages[one] = int(fields[21])
         children.setdefault(int(fields[1]), []).append(one)
-    total, rest = 0, [pid]
+    count, total, rest = 0, 0, [pid]
     while rest:
         one = rest.pop()
+        count += one in pages
         total += pages.get(one, 0)
         rest += children.get(one, ())
-    return total * os.sysconf("SC_PAGE_SIZE")
+    return count, total * os.sysconf("SC_PAGE_SIZE")

@@ -47,6 +47,28 @@ def examined(*extra, at=None, limits=LIMITS, hidden=(), source=None, secret="a s
     return examine(cells, source or small.source(), limits=limits, isolation=isolation(hidden), secret=secret)
 
 
+def many(codes, *extra):
+    """Examine a submission with a question for each of these codes, which define `half`, and a right one.
+
+    All are in one process: one harms the others if it harms any.
+    """
+    source = small.source()
+    kind = {"grade": False, "locked": False, "solution": True, "schema_version": 3}
+    mine, cells = [new_code_cell(each) for each in extra], [small.cell(source, "setup")]
+    for k, (name, code) in enumerate(codes.items()):
+        answer = new_code_cell(code.replace("half", f"half{k}"))
+        answer["metadata"]["nbgrader"] = {**kind, "grade_id": name}
+        check = f"checks.answer(half{k}, x, shape=(3,), known=x / 2)"
+        test = new_code_cell(f"x = np.array([1.0, 2.0, 3.0])\n{check}")
+        test["metadata"]["nbgrader"] = {**kind, "grade": True, "solution": False, "points": 1}
+        test["metadata"]["nbgrader"]["grade_id"] = f"test-{name}"
+        cells += [answer, test]
+        mine.append(answer)
+    mine = [cells[0], *mine, small.cell(source, "mass")]
+    source["cells"] = [*cells, *(small.cell(source, each) for each in ("mass", "test-mass"))]
+    return examine(mine, source, limits=LIMITS, isolation=isolation(), secret=None)
+
+
 def printed(outputs):
     """Return the text of the outputs of a cell: what it printed, showed and raised."""
     return "".join(

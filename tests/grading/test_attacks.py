@@ -12,8 +12,7 @@ import pytest
 from pgtgrade.judging import NotGraded
 from pgtgrade.outputs import Outputs
 from pgtgrade.process import Ended, Process
-from tests.grading import small
-from tests.grading.submissions import FULL, LIMITS, examined, isolation, printed
+from tests.grading.submissions import FULL, LIMITS, examined, isolation, many, printed
 from tests.grading.test_examination import loses
 
 
@@ -97,29 +96,12 @@ TRICKS = {
 
 
 def test_what_a_function_returns_or_raises_gets_no_points_and_harms_nobody():
-    """One submission with a question for each trick, so that one harms the others if it harms any."""
-    source = small.source()
-    trick_names = [f"half{k}" for k in range(len(TRICKS))]
-    cells = [source["cells"][1]]
-    for name, code in zip(trick_names, TRICKS.values(), strict=True):
-        given = {**small.cell(source, "half"), "id": name, "source": code.replace("half", name)}
-        given["metadata"] = {"nbgrader": {**given["metadata"]["nbgrader"], "grade_id": name}}
-        test = {**small.cell(source, "test-half"), "id": f"test-{name}"}
-        test["source"] = f"x = np.array([1.0, 2.0, 3.0])\nchecks.answer({name}, x, shape=(3,), known=x / 2)"
-        test["metadata"] = {"nbgrader": {**test["metadata"]["nbgrader"], "grade_id": f"test-{name}"}}
-        cells += [given, test]
-    mine = [each for each in cells if not each["id"].startswith("test")]
-    source["cells"] = [*cells, *(small.cell(source, each) for each in ("mass", "test-mass"))]
-    from pgtgrade.examination import examine
-
-    right = {**small.cell(source, "mass")}
-    limits = dataclasses.replace(LIMITS, total_seconds=120.0)
-    found = examine([*mine, right], source, limits=limits, isolation=isolation(), secret=None)
+    found = many(TRICKS)
     assert (found.status, found.reason) == ("graded", None)
-    said = dict(zip(TRICKS, list(found.hidden.values())[:-1], strict=True))
-    assert {trick for trick, (points, _) in said.items() if points} == set()
-    assert all(message.startswith("half") and len(message) < 3_000 for _, message in said.values())
-    assert found.hidden["test-mass"] == (3.0, None)
+    assert {trick for trick in TRICKS if found.hidden[f"test-{trick}"][0]} == set()
+    said = [found.hidden[f"test-{trick}"][1] for trick in TRICKS]
+    assert all(message.startswith("half") and len(message) < 3_000 for message in said)
+    assert found.hidden["test-mass"] == FULL["test-mass"]
     # What is told of them can be written into a file.
     assert str(found).encode()
 
@@ -145,28 +127,31 @@ def forge(data):
 """
 
 
-@pytest.mark.parametrize(
-    "forged",
-    [
-        "b'no message at all, but long enough to be taken for one'",
-        "message({}, lengths=(4 << 30 - 1, 0))",
-        "message({}, lengths=(2, 1 << 60))",
-        "message(b'[]')",
-        "message(b'{')",
-        "message(b'[' * 100000)",
-        "message(b'9' * 1000000)",
-        "message({'value': {'array': ['<f8', [1 << 50]]}, 'to': number()})",
-        "message({'value': [1, {'x': 1}], 'to': number()})",
-        "message({'done': None, 'raised': 7, 'to': number()})",
-        "message({'points': 1, 'hidden': {'test-half': [1.0, None]}, 'to': number()})",
-    ],
-)
-def test_a_forged_message_gives_no_points_and_costs_the_question_that_forges(forged):
-    """The function writes into every pipe that is open, and so before its own answer."""
-    found = examined(half=f"{FORGED}\ndef half(x):\n    forge({forged})\n    return 2 * x")
+#: What a function writes into every pipe that is open, and so before its own answer.
+MESSAGES = [
+    "b'no message at all, but long enough to be taken for one'",
+    "message({}, lengths=(4 << 30 - 1, 0))",
+    "message({}, lengths=(2, 1 << 60))",
+    "message(b'[]')",
+    "message(b'{')",
+    "message(b'[' * 100000)",
+    "message(b'9' * 1000000)",
+    "message({'value': {'array': ['<f8', [1 << 50]]}, 'to': number()})",
+    "message({'value': [1, {'x': 1}], 'to': number()})",
+    "message({'value': [{'array': ['<f8', [3]]}, {'dict': [['0', 1]]}], 'to': number()}, bytes(24))",
+    "message({'done': None, 'raised': 7, 'to': number()})",
+    "message({'raised': {'type': 'exit', 'text': 3, 'line': [0, 1e9]}, 'to': number()})",
+    "message({'raised': {'type': 'A', 'text': 'x', 'line': [10**9, -1]}, 'to': number()})",
+    "message({'points': 1, 'hidden': {'test-half': [1.0, None]}, 'to': number()})",
+    "message({'output': {'output_type': 'stream', 'text': 'x' * 1000000}}) * 20",
+]
+
+
+def test_a_forged_message_gives_no_points_and_costs_the_question_that_forges():
+    forging = "def half(x):\n    forge({})\n    return 2 * x"
+    found = many({f"forged-{k}": forging.format(each) for k, each in enumerate(MESSAGES)}, FORGED)
     assert found.status == "graded"
-    assert found.hidden["test-half"][0] == 0
-    assert found.hidden["test-mass"] == FULL["test-mass"]
+    assert {name: points for name, (points, _) in found.hidden.items() if points} == {"test-mass": 3.0}
 
 
 def test_a_forged_answer_is_worth_what_the_function_is_worth():
@@ -295,6 +280,13 @@ def test_a_fork_bomb_is_bounded_and_nothing_of_it_is_left(run):
     assert run("1 + 1") == "2"
     run.close()
     wait_for(lambda: left(token) == [])
+
+
+def test_more_processes_than_the_limit_allows_are_killed_from_outside_too(run, monkeypatch):
+    """Where the kernel does not count them, the one who waits does."""
+    monkeypatch.setattr("pgtgrade.process.SPARE", 4 - LIMITS.processes)
+    said = run("import os, time\nfor _ in range(4):\n    if os.fork() == 0: time.sleep(60)\ntime.sleep(60)")
+    assert "ended: its processes were killed: there were " in said
 
 
 def left(token):

@@ -105,7 +105,7 @@ def test_the_instances_depend_on_the_secret_and_the_secret_stays_outside(monkeyp
     monkeypatch.setenv("PGTGRADE_SECRET", "one")
     assert str(drawn("small", "mass").random(5)) in messages["one"]
     # The one of the environment counts for nothing if another is handed over.
-    assert examined(secret="two", mass=seen).hidden["test-mass"][1] == messages["two"]
+    assert examined(secret=None, mass=seen).hidden["test-mass"][1] == messages[None]
 
 
 # --- what does not end -----------------------------------------------------------------------------
@@ -191,6 +191,14 @@ def test_a_function_that_ends_its_process_costs_its_own_question():
     found = examined(half="import os\ndef half(x):\n    os._exit(0)")
     loses(found, "half", "its process ended with code 0")
     assert found.notes[1:] == ["when half was called, its process ended with code 0"]
+
+
+def test_a_function_that_ends_its_process_is_not_called_again():
+    once = "for _ in range(3):\n    try:\n        half(1.0)\n    except RuntimeError: pass\nhalf(1.0)"
+    source = small.with_sources(small.source(), test_half=once)
+    found = examined(half="import os\ndef half(x):\n    os._exit(0)", source=source, check_half="")
+    loses(found, "half", "its process ended with code 0")
+    assert found.notes == ["when half was called, its process ended with code 0"]
 
 
 def test_an_answer_cell_that_ends_its_process_costs_its_own_question():
