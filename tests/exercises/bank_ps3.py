@@ -449,7 +449,7 @@ def least_noise(probs, scores, Q):
             ),
             (
                 "a baseline for each action (M10)",
-                "Likely cause: a sum or a mean over an axis is missing",
+                "Likely cause: this depends on the action, and would bias (M10)",
                 {"result": "Q"},
             ),
         ],

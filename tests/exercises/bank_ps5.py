@@ -322,7 +322,7 @@ def divergence(rho, probs, probs_new):
     with np.errstate(all="ignore"):
         return rho @ (probs * np.log(probs / probs_new)).sum(axis=1)
 """,
-        says="a division by 0, or the logarithm of 0",
+        says="a division by 0, the logarithm of 0",
     ),
     # --- literal -----------------------------------------------------------------------------------------
     Answer(
