@@ -22,7 +22,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:                # kernels of the book and of the tests must not start side by side
-.PHONY: help book test test-unit test-notebooks test-browser notebooks lint format serve lab grading bench mutants mutants-chapters lock clean
+.PHONY: help book test test-unit test-notebooks test-browser test-lite notebooks lint format serve lab grading bench mutants mutants-chapters lock clean
 
 help:  ## say what there is to make
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -43,7 +43,11 @@ test-notebooks: $(VENV)/.test-installed  ## run nbval on every notebook: each st
 
 test-browser: $(VENV)/.test-installed  ## read the built book in Chromium (build it first)
 	@test -f _build/html/index.html || { echo 'There is no book in _build/html yet: run `make book` first.' >&2; exit 1; }
-	$(PY) -m pytest -m browser $(PYTEST_FLAGS) tests/browser
+	$(PY) -m pytest -m browser $(PYTEST_FLAGS) --ignore=tests/browser/lite tests/browser
+
+test-lite: $(VENV)/.test-installed $(VENV)/pyodide/pyodide-lock.json  ## run every notebook in Chromium (build the book first)
+	@test -f _build/html/index.html || { echo 'There is no book in _build/html yet: run `make book` first.' >&2; exit 1; }
+	$(PY) -m pytest -m browser $(PYTEST_FLAGS) tests/browser/lite
 
 notebooks: $(VENV)/.test-installed  ## run every notebook afresh and store it in its normal form
 	$(PY) tools/notebooks.py
@@ -117,4 +121,9 @@ $(VENV)/.grading-installed: requirements-grading.txt $(VENV)/.book-installed
 $(VENV)/.test-installed: requirements-test.txt $(VENV)/.grading-installed
 	@echo 'Installing the packages of the tests into $(VENV).'
 	$(PY) -m pip install --quiet --requirement requirements-test.txt
+	@touch $@
+
+$(VENV)/pyodide/pyodide-lock.json: tests/browser/lite/pyodide.txt tests/browser/lite/pyodide.py | $(PY)
+	@echo 'Fetching a Pyodide for the tests into $(VENV)/pyodide: 85 MB.'
+	$(PY) tests/browser/lite/pyodide.py $(VENV)/pyodide
 	@touch $@

@@ -533,3 +533,11 @@ def test_pins_of_both_files_agree():
     assert {name: version for name, version in test.items() if name in book} == {
         name: book[name] for name in test if name in book
     }
+
+
+def test_the_recipe_for_publishing_builds_and_uploads_the_book():
+    recipe = yaml.safe_load((ROOT / "publishing" / "github-pages.yml").read_text(encoding="utf-8"))
+    steps = recipe["jobs"]["publish"]["steps"]
+    (command,) = (step["run"] for step in steps if "run" in step)
+    assert re.match(r"make ([a-z-]+)", command)[1] in targets()
+    assert [step["with"]["path"] for step in steps if "upload" in step.get("uses", "")] == ["_build/html"]

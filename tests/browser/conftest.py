@@ -30,6 +30,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
     "--disable-quic",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
 DESKTOP = (1280, 900)
 
@@ -76,15 +77,21 @@ def book():
 
 
 @pytest.fixture(scope="session")
-def browser():
+def chromium():
+    """How to start the browser of this machine."""
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)
     if executable is None:
         missing(f"no browser: none of {', '.join(BROWSERS)} is installed (Debian: apt-get install chromium)")
+    return {"executable_path": executable, "args": ARGUMENTS}
+
+
+@pytest.fixture(scope="session")
+def browser(chromium):
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright: see requirements-test.txt")
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+        started = driver.chromium.launch(**chromium)
+        yield started
+        started.close()
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):

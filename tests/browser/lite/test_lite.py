@@ -1,0 +1,233 @@
+"""Every notebook of the book runs in the reader's browser, and shows there what it shows elsewhere."""
+
+import importlib.util
+import os
+import re
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[3]
+BOOK = Path(os.environ.get("PGTLAB_BOOK", ROOT / "_build" / "html")).resolve()
+FIRST_CELL = """\
+import sys
+
+if sys.platform == "emscripten":
+    import piplite
+
+    await piplite.install("pgtlab[symbolic,widgets]")
+"""
+
+
+RAW = re.compile(r"^(:::|```)|\{(prf:|exercise|solution|dropdown|admonition)", re.MULTILINE)
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+form = load(ROOT / "tools" / "notebooks.py")
+lite_tool = load(ROOT / "tools" / "lite.py")
+button = load(ROOT / "book" / "_ext" / "inbrowser.py")
+MEASURED = "book/visitation.ipynb"
+
+
+def shown(cell):
+    """The texts that a cell shows, by kind."""
+    texts = []
+    for output in form.merged_streams(cell["outputs"]):
+        if output["output_type"] == "error":
+            texts.append(("error", f"{output['ename']}: {output['evalue']}"))
+        elif output["output_type"] == "stream":
+            texts.append((output["name"], "".join(output["text"])))
+        else:
+            texts += [
+                (kind, "".join(text))
+                for kind, text in sorted(output["data"].items())
+                if kind in ("text/plain", "text/latex", "text/markdown", "text/html")
+            ]
+    return texts
+
+
+def test_a_chapter_shows_what_it_shows_elsewhere(notebook, chapter, record_time):
+    begun = time.monotonic()
+    opened = notebook(chapter)
+    cells = opened.run_all()
+    record_time(f"{chapter}, seconds from the click to the last cell", round(time.monotonic() - begun, 1))
+    stored = nbformat.read(BOOK / "_sources" / chapter, nbformat.NO_CONVERT).cells
+    assert [cell["id"] for cell in cells] == [cell["id"] for cell in stored]
+    code = [
+        (i, run, kept)
+        for i, (run, kept) in enumerate(zip(cells, stored, strict=True))
+        if kept.cell_type == "code"
+    ]
+    assert [i for i, run, _ in code if run["execution_count"] is None] == []
+    differing = {i: (shown(run), shown(kept)) for i, run, kept in code if shown(run) != shown(kept)}
+    assert differing == {}
+    prose = opened.page.locator(".jp-MarkdownCell").all_inner_texts()
+    assert len(prose) == len(cells) - len(code)
+    assert [text for text in prose if RAW.search(text)] == []
+    assert opened.outside == []
+    assert opened.errors == []
+
+
+ANSWER = {"grade": False, "grade_id": "double", "locked": False, "schema_version": 3, "solution": True}
+SMALL = nbformat.v4.new_notebook(
+    cells=[
+        nbformat.v4.new_markdown_cell("# A small notebook", id="title"),
+        nbformat.v4.new_code_cell(FIRST_CELL, id="first"),
+        nbformat.v4.new_code_cell(
+            "import matplotlib.pyplot as plt\n"
+            "from pgtlab.widgets import explore\n"
+            "def draw(slope):\n"
+            "    'A line.'\n"
+            "    figure, axes = plt.subplots(figsize=(4, 3))\n"
+            "    axes.plot([0, slope])\n"
+            "    return figure\n"
+            "explore(draw, slope=(0.0, 2.0, 5))",
+            id="slider",
+        ),
+        nbformat.v4.new_code_cell(
+            "def double(x):\n    raise NotImplementedError",
+            id="answer",
+            metadata={"nbgrader": ANSWER, "tags": ["kept"]},
+        ),
+        nbformat.v4.new_code_cell("print('twice 21 is', double(21))", id="check"),
+    ],
+    metadata=form.NOTEBOOK_METADATA,
+)
+
+
+@pytest.fixture(scope="session")
+def small_site(build_lite, serve_lite, lite, tmp_path_factory):
+    root = tmp_path_factory.mktemp("small")
+    nbformat.write(SMALL, root / "small.ipynb")
+    return serve_lite(build_lite(root / "site", root, root / "small.ipynb"))
+
+
+def test_a_slider_redraws(notebook, small_site):
+    opened = notebook("small.ipynb", site=small_site)
+    opened.run_all()
+    page = opened.page
+    figure = page.locator(".jp-OutputArea [role=img]")
+    assert figure.get_attribute("aria-label") == "A line. Shown at slope = 1."
+    before = figure.inner_html()
+    slider = page.locator(".noUi-target")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    slider.click(position={"x": 0.8 * box["width"], "y": box["height"] / 2})
+    page.wait_for_selector('.jp-OutputArea [aria-label="A line. Shown at slope = 1.6."]', timeout=60_000)
+    assert figure.inner_html() != before
+    assert opened.errors == []
+    assert opened.outside == []
+
+
+def test_an_answer_is_written_checked_and_downloaded(notebook, small_site, tmp_path):
+    opened = notebook("small.ipynb", site=small_site)
+    cells = {cell["id"]: cell for cell in opened.run_all()}
+    assert shown(cells["check"]) == [("error", "<class 'NotImplementedError'>: ")]
+    opened.write("answer", "def double(x):\n    return 2 * x")
+    cells = {cell["id"]: cell for cell in opened.run_all()}
+    assert shown(cells["check"]) == [("stdout", "twice 21 is 42\n")]
+    target = opened.download(tmp_path)
+    assert target.name == "small.ipynb"
+    taken = nbformat.read(target, nbformat.NO_CONVERT)
+    nbformat.validate(taken)
+    assert [cell["id"] for cell in taken.cells] == [cell["id"] for cell in SMALL.cells]
+    answer, original = taken.cells[3], SMALL.cells[3]
+    assert answer.source == "def double(x):\n    return 2 * x"
+    assert {key: answer.metadata[key] for key in original.metadata} == original.metadata
+    # The copy in this browser is what a reader who comes back sees.
+    again = opened.page
+    again.reload()
+    again.wait_for_selector(".jp-CodeCell")
+    assert "return 2 * x" in again.locator(".jp-NotebookPanel").inner_text()
+
+
+STATUS = "#pgt-status"
+
+
+def refuse(pattern):
+    return lambda page: page.context.route(pattern, lambda route: route.abort())
+
+
+@pytest.mark.parametrize("file", ["pyodide.js", "pyodide.asm.wasm", "python_stdlib.zip", "numpy-*.whl"])
+def test_what_cannot_be_fetched_is_said(notebook, small_site, file):
+    opened = notebook("small.ipynb", site=small_site, prepare=refuse(f"**/static/pyodide/{file}"))
+    status = opened.page.locator(f"{STATUS}[data-state=failed]")
+    status.wait_for(timeout=60_000)
+    assert status.get_attribute("role") == "alert"
+    assert "Python did not start" in status.inner_text()
+    assert "load the page again" in status.inner_text()
+
+
+def test_silence_is_said_too(notebook, small_site):
+    def prepare(page):
+        page.clock.install()
+        page.context.route("**/static/pyodide/pyodide.asm.wasm", lambda route: None)
+
+    page = notebook("small.ipynb", site=small_site, prepare=prepare).page
+    page.wait_for_selector(f"{STATUS}[data-state=starting]")
+    page.clock.fast_forward(31_000)
+    assert "has not come further for 30 seconds" in page.locator(f"{STATUS}[data-state=slow]").inner_text()
+
+
+def test_progress_is_said_and_goes_away(notebook, small_site):
+    page = notebook("small.ipynb", site=small_site).page
+    page.wait_for_selector(f"{STATUS}[data-state=starting]", timeout=10_000)
+    page.wait_for_selector(f"{STATUS}[data-state=ready]", timeout=120_000)
+    page.wait_for_selector(STATUS, state="hidden", timeout=20_000)
+
+
+def test_seconds_and_megabytes_to_the_first_result(notebook, lite, browser, chromium, record_time, tmp_path):
+    """From the click to the end of the first cell, in a browser that is closed and opened again."""
+    measured = {}
+    for visit in ("first visit", "second visit"):
+        context = browser.browser_type.launch_persistent_context(tmp_path, **chromium)
+        before = lite.sent.total()
+        begun = time.monotonic()
+        opened = notebook(MEASURED, context=context)
+        assert opened.run_first() == 1
+        seconds = time.monotonic() - begun
+        measured[visit] = (lite.sent.total() - before) / 1e6
+        record_time(f"{visit} of {MEASURED}", f"{seconds:.1f} s, {measured[visit]:.1f} MB")
+        context.close()
+    assert measured["first visit"] < 60
+    assert measured["second visit"] < 5
+    # What the page of a chapter tells its reader, give or take a quarter.
+    assert abs(measured["first visit"] / button.MEGABYTES - 1) < 0.25
+
+
+def test_the_server_names_the_types(lite):
+    for path, kind in {
+        "static/pyodide/pyodide.asm.wasm": "application/wasm",
+        "static/pyodide/pyodide.js": "text/javascript",
+        "notebooks/index.html": "text/html",
+        "pypi/all.json": "application/json",
+    }.items():
+        with urllib.request.urlopen(f"{lite.address}/{path}") as answer:
+            assert answer.headers.get_content_type() == kind
+
+
+def test_the_built_book_asks_only_where_its_setting_says(visit, book):
+    page = visit(BOOK, f"lite/notebooks/index.html?path={MEASURED}", settle=False)
+    page.page.wait_for_selector(f"{STATUS}[data-state=failed]", timeout=60_000)
+    assert set(page.outside) == {lite_tool.configured()}
+
+
+def test_a_problem_set_is_taken_out_as_it_was_handed_out(notebook, problem_set, tmp_path):
+    opened = notebook(problem_set)
+    assert opened.run_first() == 1
+    taken = nbformat.read(opened.download(tmp_path), nbformat.NO_CONVERT)
+    nbformat.validate(taken)
+    given = nbformat.read(BOOK / "_sources" / problem_set, nbformat.NO_CONVERT)
+    for cell, original in zip(taken.cells, given.cells, strict=True):
+        assert (cell.id, cell.source) == (original.id, original.source)
+        assert {key: cell.metadata[key] for key in original.metadata} == original.metadata
+    assert opened.outside == []
