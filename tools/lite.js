@@ -34,6 +34,7 @@ get_ipython().execution_count -= 1
       style.textContent = `
         #pgt-status { position: fixed; inset: auto 0 0 0; z-index: 10000; display: flex; gap: 1em; align-items: center;
           justify-content: space-between; padding: .6em 1em; font: 15px/1.4 sans-serif; color: #fff; background: #124f8c; }
+        #pgt-status span { min-width: 0; overflow-wrap: anywhere; }
         #pgt-status[hidden] { display: none; }
         #pgt-status[data-state=slow] { background: #6b4a00; }
         #pgt-status[data-state=failed] { background: #8f1d1d; }

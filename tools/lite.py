@@ -166,6 +166,8 @@ def build(paths: list[Path], root: Path, output: Path, pyodide: str) -> None:
             write_wheel(name, stage / "pypi")
         config = {
             "appName": "The Policy Gradient Theorem",
+            "appUrl": "./tree",  # to which the root of the site leads
+            "faviconUrl": "./tree/favicon.ico",
             "exposeAppInBrowser": True,
             "litePluginSettings": {KERNEL: kernel_settings(pyodide, stage)},
         }
