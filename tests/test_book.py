@@ -1,10 +1,12 @@
 """The form of notebooks and pages, the tools that keep it, and what the project's files say of each other."""
 
+import ast
 import importlib.util
 import re
 import subprocess
 import sys
 import tomllib
+import warnings
 from itertools import pairwise
 from pathlib import Path
 
@@ -147,6 +149,17 @@ def test_code_uses_nothing_banned(path):
         for pattern, meaning in BANNED_CODE.items():
             found = re.search(pattern, cell.source, re.MULTILINE)
             assert not found, f"{where}: {meaning}: {found[0]!r}"
+
+
+@each_notebook
+def test_code_escapes_nothing_by_chance(path):
+    for where, cell in code_cells(path):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # which newer versions of Python show to the reader
+            try:
+                compile(cell.source, where, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            except (SyntaxError, Warning) as error:
+                pytest.fail(f"{where}: {error}")
 
 
 def significant_digits(number):

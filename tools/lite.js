@@ -72,14 +72,12 @@ get_ipython().execution_count -= 1
   };
 
   const warm = async () => {
-    for (let tries = 0; tries < 600; tries++) {
-      const kernel = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel;
-      if (kernel) {
-        await kernel.requestExecute({ code: WARM, silent: true, store_history: false }).done;
-        return;
-      }
-      await new Promise(resolve => setTimeout(resolve, 100));
-    }
+    let kernel;
+    while (!(kernel = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel))
+      await new Promise(resolve => setTimeout(resolve, 20));
+    const { done } = kernel.requestExecute({ code: WARM, silent: true, store_history: false });
+    document.documentElement.dataset.pgtWarm = "asked for"; // a cell that is run now comes after it
+    await done;
   };
 
   const sentence = reason => String(reason).trim().split("\n").pop().replace(/[.]*$/, ".");

@@ -44,7 +44,7 @@ RUN_ALL = """async seconds => {
 INDEX = """id => Array.from(jupyterapp.shell.currentWidget.content.model.cells)
   .findIndex(cell => cell.id === id)"""
 READY = """() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel
-  && jupyterapp.shell.currentWidget.context.isReady"""
+  && jupyterapp.shell.currentWidget.context.isReady && document.documentElement.dataset.pgtWarm"""
 
 
 def missing(reason):
