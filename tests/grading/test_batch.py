@@ -251,6 +251,15 @@ def test_several_at_a_time_and_no_more(class_):
     assert most == [3]
 
 
+def test_no_more_is_begun_than_is_waited_for():
+    """So that who breaks it off waits for what is under way, and for nothing else."""
+    begun = []
+    results = grading._in_turn(begun.append, range(20), 2)
+    next(results)
+    results.close()
+    assert begun == [0, 1]
+
+
 # --- by hand ---------------------------------------------------------------------------------------
 
 

@@ -99,6 +99,8 @@ def test_odd_names_are_kept_as_they_are(tmp_path):
 def test_one_name_in_two_forms_of_unicode_is_one_student(tmp_path):
     (tmp_path / "e\N{COMBINING ACUTE ACCENT}.ipynb").write_text("")
     (tmp_path / "\N{LATIN SMALL LETTER E WITH ACUTE}.ipynb").write_text("")
+    if len(list(tmp_path.iterdir())) == 1:
+        pytest.skip("this file system does not tell the two forms apart")
     (found,), _ = find(tmp_path, "ps1")
     assert found.student == "\N{LATIN SMALL LETTER E WITH ACUTE}"
     assert found.fault.startswith("2 notebooks")
