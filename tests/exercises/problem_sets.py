@@ -130,6 +130,18 @@ def functions(source):
     return {node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
 
 
+def assigned(source):
+    """Return the names that a cell leaves behind, but for what it imports and for `_`."""
+    nodes, names = [ast.parse(source)], functions(source)
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        if not isinstance(node, ast.FunctionDef | ast.Lambda | ast.comprehension):
+            nodes += ast.iter_child_nodes(node)
+    return names - {"_"}
+
+
 def names_in(source):
     """Return every name that a cell uses."""
     nodes = list(ast.walk(ast.parse(source)))

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.exercises.problem_sets import bank, functions, names_in, problem_sets
+from tests.exercises.problem_sets import assigned, bank, functions, names_in, problem_sets
 
 SETS = problem_sets()
 QUESTIONS = [(each, question) for each in SETS for question in each.questions]
@@ -121,6 +121,22 @@ def test_a_hidden_test_asks_for_its_own_answer_only(problem_set, question):
     used = names_in(problem_set.cells[f"test-{question}"].source)
     assert own & used
     assert not others & used
+
+
+@each_set
+def test_hidden_tests_leave_alone_what_the_checks_read(problem_set):
+    given, hidden, read = set(), set(), set()
+    for name, cell in problem_set.cells.items():
+        if "given" in cell.metadata.get("tags", []):
+            given |= assigned(cell.source)
+            bodies = [node for node in ast.parse(cell.source).body if isinstance(node, ast.FunctionDef)]
+            read |= set().union(*(names_in(ast.unparse(body)) for body in bodies))
+        elif name.startswith("check-"):
+            read |= names_in(cell.source)
+        elif name.startswith("test-"):
+            hidden |= assigned(cell.source)
+    assert given & read
+    assert not given & read & hidden, "in a notebook all cells share their names"
 
 
 @each_set
