@@ -118,6 +118,7 @@ def derivations(options):
             book.give(entries)
             given = sum(points is not None for _, _, points, _ in entries)
             print(f"{options.read}: points for {given} derivations are in the gradebook.")
+            print(f"pgtgrade export {chosen.name} writes the table of grades with them.")
             return DONE
         scores = _scores(book, results)
         called = rooms.to_grade(chosen, results, options.anonymous)
