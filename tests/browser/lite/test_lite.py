@@ -1,5 +1,6 @@
 """Every notebook of the book runs in the reader's browser, and shows there what it shows elsewhere."""
 
+import csv
 import importlib.util
 import os
 import re
@@ -147,13 +148,13 @@ def test_an_answer_is_written_checked_and_downloaded(notebook, small_site, tmp_p
     page = opened.page
     page.reload()
     page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.context?.isReady")
-    assert page.evaluate(SOURCE_OF_ANSWER) == answer.source
+    assert "".join(page.evaluate(SOURCE_OF_ANSWER)) == answer.source
     page.evaluate("() => jupyterapp.serviceManager.contents.delete('small.ipynb')")
-    assert page.evaluate(SOURCE_OF_ANSWER) == original.source
+    assert "".join(page.evaluate(SOURCE_OF_ANSWER)) == original.source
 
 
 SOURCE_OF_ANSWER = """async () => {
-  const file = await jupyterapp.serviceManager.contents.get("small.ipynb");
+  const file = await jupyterapp.serviceManager.contents.get("small.ipynb", { content: true });
   return file.content.cells[3].source;
 }"""
 STATUS = "#pgt-status"
@@ -222,18 +223,58 @@ def test_the_server_names_the_types(lite):
 
 
 def test_the_built_book_asks_only_where_its_setting_says(visit, book):
+    if not lite_tool.configured().startswith("http"):
+        pytest.skip("this book hands out Python itself")
     page = visit(BOOK, f"lite/notebooks/index.html?path={MEASURED}", settle=False)
     page.page.wait_for_selector(f"{STATUS}[data-state=failed]", timeout=60_000)
     assert set(page.outside) == {lite_tool.configured()}
 
 
-def test_a_problem_set_is_taken_out_as_it_was_handed_out(notebook, problem_set, tmp_path):
+def solved(chosen):
+    """The instructor's answers in code to the questions of a problem set, by the ids of their cells."""
+    asked = {
+        cell["id"]
+        for cell in chosen.release["cells"]
+        if cell["cell_type"] == "code" and cell["metadata"].get("nbgrader", {}).get("solution")
+    }
+    lines = {cell["id"]: "".join(cell["source"]).split("\n") for cell in chosen.notebook["cells"]}
+    return {each: "\n".join(line for line in lines[each] if " SOLUTION" not in line) for each in asked}
+
+
+def test_a_problem_set_is_solved_checked_downloaded_and_graded(notebook, problem_set, tmp_path, capsys):
+    pytest.importorskip("nbgrader", reason="nbgrader is not installed: `make grading` installs it")
+    from pgtgrade.__main__ import main
+    from pgtgrade.problem_sets import problem_set as find
+
+    source = ROOT / "book" / "exercises"
+    name = Path(problem_set).stem
+    chosen = find(name, source)
+    answers = solved(chosen)
+    assert answers
+
     opened = notebook(problem_set)
-    assert opened.run_first() == 1
-    taken = nbformat.read(opened.download(tmp_path), nbformat.NO_CONVERT)
+    for each, answer in answers.items():
+        opened.write(each, answer)
+    cells = opened.run_all()
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert [cell["id"] for cell in code if cell["execution_count"] is None] == []
+    assert [text for cell in code for kind, text in shown(cell) if kind in ("error", "stderr")] == []
+
+    (tmp_path / "downloads").mkdir()
+    taken = nbformat.read(opened.download(tmp_path / "downloads"), nbformat.NO_CONVERT)
     nbformat.validate(taken)
     given = nbformat.read(BOOK / "_sources" / problem_set, nbformat.NO_CONVERT)
     for cell, original in zip(taken.cells, given.cells, strict=True):
-        assert (cell.id, cell.source) == (original.id, original.source)
+        assert (cell.id, cell.source) == (original.id, answers.get(original.id, original.source))
         assert {key: cell.metadata[key] for key in original.metadata} == original.metadata
     assert opened.outside == []
+
+    options = ["--source", str(source), "--course", str(tmp_path / "course"), "--out", str(tmp_path / "csv")]
+    assert main(["grade", name, str(tmp_path / "downloads"), *options]) == 0, capsys.readouterr()
+    with open(tmp_path / "csv", encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    for question in chosen.questions:
+        assert (question.name, row[question.name]) == (
+            question.name,
+            "" if question.by_hand else f"{question.points:g}",
+        )
