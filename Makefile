@@ -81,8 +81,9 @@ COMPILE = $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.
 mutants: $(VENV)/.test-installed  ## change the core in one place at a time and see whether a test notices (an hour)
 	$(PY) tools/mutants.py
 
-# MUTANTS_FLAGS='--every 10 book/theorem.ipynb' takes one chapter and a tenth of the changes of code.
-mutants-chapters: $(VENV)/.test-installed  ## change what a chapter uses and see whether a check notices (hours)
+# MUTANTS_FLAGS='--every 10 book/theorem.ipynb' takes one chapter, and a tenth of the changes of code besides;
+# '--every 1' takes every change of code, which is hours.
+mutants-chapters: $(VENV)/.test-installed  ## change what functions return, see whether a chapter notices (an hour)
 	$(PY) tools/chapter_mutants.py $(MUTANTS_FLAGS)
 
 lock: $(VENV)/.book-installed  ## write requirements.txt and its companions afresh from pyproject.toml

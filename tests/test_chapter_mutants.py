@@ -37,6 +37,10 @@ changes = ["tiny, twice: result sign"]
 """
 
 
+#: Changes of code, too.
+CODE = ["--every", "1", "--only", "twice: "]
+
+
 @pytest.fixture
 def notebook(tmp_path):
     """A notebook with a check of J, none of rho, and a number that is printed only."""
@@ -61,8 +65,9 @@ def run(notebook, survivors, *options):
 
 
 def test_each_change_ends_as_it_must_and_the_list_is_held_to_it(notebook):
-    done = run(notebook, SURVIVORS.replace("result *", "result sign"), "--only", "result")
+    done = run(notebook, SURVIVORS.replace("result *", "result sign"), "--only", ": result", *CODE)
     said = done.stdout.splitlines()
+    assert "check (4): tiny, twice: 2.0 * x  ->  2.0 / x  in  return 2.0 * x" in said
     assert "check (1): tiny, evaluation.expected_return[FiniteMDP]: result x 1.001" in said
     assert "output (3): tiny, evaluation.advantages[FiniteMDP]: result sign" in said
     assert "survives: tiny, visitation.state_visitation[FiniteMDP]: result sign" in said
@@ -79,16 +84,23 @@ def test_each_change_ends_as_it_must_and_the_list_is_held_to_it(notebook):
     assert done.returncode == 1
 
 
+def test_lines_on_code_are_held_to_a_run_that_changes_code(monkeypatch):
+    monkeypatch.syspath_prepend(TOOL.parent)
+    from chapter_mutants import compare
+
+    known = [{"changes": ["tiny, twice: result *", "tiny, twice: 2.0  ->  *", "other, f: result *"]}]
+    ends = [("tiny, twice: result sign", "check"), ("tiny, twice: 2.0 * x  ->  2.0 / x", "check")]
+    results, code = (compare(ends, known, {"tiny"}, code)[1] for code in (False, True))
+    assert (results, code) == (
+        ["tiny, twice: result *"],
+        ["tiny, twice: result *", "tiny, twice: 2.0  ->  *"],
+    )
+
+
 def test_all_is_well_when_the_list_is_right(notebook):
     right = SURVIVORS.split('[[survivors]]\nreason = "written')[0]
     done = run(notebook, right, "--only", "visitation.state_visitation[FiniteMDP]: result")
     assert (done.returncode, "why" in done.stdout, done.stderr) == (0, False, "")
-
-
-def test_code_is_changed_too(notebook):
-    done = run(notebook, "survivors = []", "--only", "twice: ")
-    assert "check (4): tiny, twice: 2.0 * x  ->  2.0 / x  in  return 2.0 * x" in done.stdout.splitlines()
-    assert done.returncode == 0
 
 
 def test_outputs_that_are_not_those_stored_are_refused(notebook):

@@ -2,19 +2,20 @@
 
     python tools/chapter_mutants.py                              # every notebook under book/
     python tools/chapter_mutants.py book/theorem.ipynb           # one of them
-    python tools/chapter_mutants.py --every 10                   # of the changes of code, every tenth
+    python tools/chapter_mutants.py --every 10                   # besides results, a tenth of the code
     python tools/chapter_mutants.py --show                       # list the changes, run nothing more
     python tools/chapter_mutants.py --weak                       # name also what only a stored output notices
 
 The notebook is run once and watched: what its cells call of pgtlab is what it uses, and so is what the
 formulas of the ledger call for it. Each such function is then wrong in one way: it returns its numbers with
-another sign, 0.1 % too large, with one entry moved or transposed, or its code or a default is changed. So are
-the functions that the chapter defines itself. The cells from the first call on run in a forked process (Linux
-and macOS only), and end in one of these ways:
+another sign, 0.1 % too large, with one entry moved or transposed; with --every, its code or a default is
+changed too. So are the functions that the chapter defines itself. The cells that the change can reach run in
+a forked process (Linux and macOS only), and end in one of these ways:
 
     check      a check of the notebook fails: AssertionError
     error      something else is raised, mostly because a function refuses what it gets
     output     no cell fails, but one prints something else than before: nbval sees it, a reader does not
+    idle       there was no number to change: a matrix of one entry transposed, a zero with another sign
     survives   nothing is seen
 
 Survivors that make no difference to a claim stand with the reason in tools/chapter_survivors.toml. The script
@@ -32,6 +33,7 @@ import asyncio
 import contextlib
 import copy
 import dataclasses
+import dis
 import gc
 import io
 import os
@@ -145,7 +147,8 @@ class Uses:
 
     def __init__(self, chapter):
         self.cells = {chapter.file(i) for i in chapter.cells}
-        self.first, self.results, self.kinds = {}, {}, {}
+        self.first, self.called, self.results, self.kinds = {}, {}, {}, {}
+        self.names = {}
         self.cell = None
 
     def kind(self, code):
@@ -166,6 +169,7 @@ class Uses:
         if kind not in ("cell", "room") or code.co_name.startswith("<"):
             return None
         self.first.setdefault(key_of(code), self.cell)
+        self.called.setdefault(key_of(code), set()).add(self.cell)
         if kind == "room" and not self.calls(frame.f_back):
             return None
         frame.f_trace_lines = False
@@ -207,6 +211,72 @@ def leaves(value, depth=2):
             yield from ((f".{field.name}{place}", hows) for place, hows in found)
 
 
+class Names:
+    """The names that a cell reads and binds, and those of which it may change the object."""
+
+    def __init__(self, tree, space):
+        waiting, self.reads, self.binds = (
+            [compile(tree, "", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)],
+            set(),
+            set(),
+        )
+        stores = False
+        while waiting:
+            code = waiting.pop()
+            for each in dis.get_instructions(code):
+                stores |= each.opname == "STORE_SUBSCR"
+                if each.opname in ("STORE_NAME", "STORE_GLOBAL"):
+                    self.binds.add(each.argval)
+                elif each.opname in ("LOAD_NAME", "LOAD_GLOBAL") and each.argval not in self.binds:
+                    self.reads.add(each.argval)
+            waiting += [each for each in code.co_consts if isinstance(each, types.CodeType)]
+        # A function of the notebook reads what it names, when it is called.
+        reads = list(self.reads)
+        while reads:
+            function = space.get(reads.pop())
+            if isinstance(function, types.FunctionType) and function.__code__.co_filename.startswith("<"):
+                new = {n for n in names_in(function.__code__) if n in space} - self.reads
+                self.reads |= new
+                reads += new
+        values = {name: space[name] for name in self.reads if name in space}
+        rooms = (types.ModuleType, types.FunctionType, type)
+        self.objects = {name for name, value in values.items() if not isinstance(value, rooms)}
+        self.changes = {name for name in self.objects if not stays(values[name], stores)}
+
+
+def names_in(code):
+    """Return the names in a function and in those inside it."""
+    inner = [each for each in code.co_consts if isinstance(each, types.CodeType)]
+    return set(code.co_names).union(*map(names_in, inner))
+
+
+def stays(value, stores):
+    """Say whether an object is sure to stay as it is, in a cell that stores into one or does not."""
+    if dataclasses.is_dataclass(value):
+        return value.__dataclass_params__.frozen
+    if isinstance(value, tuple):
+        return all(stays(each, stores) for each in value)
+    return isinstance(value, int | float | str | np.generic) or (isinstance(value, np.ndarray) and not stores)
+
+
+def needed(change, uses):
+    """Return the cells that a change can reach, with those that give them what they read."""
+    cells = [i for i in uses.names if i >= change.cell]
+    reached, touched = set(), set()
+    for i in cells:
+        names = uses.names[i]
+        if i == change.cell or i in uses.called[change.key] or names.reads & touched:
+            reached.add(i)
+            touched |= names.binds | names.objects
+    wanted = set()
+    for i in reversed(cells):
+        names = uses.names[i]
+        if i in reached or (names.binds | names.changes) & wanted:
+            reached.add(i)
+            wanted |= names.reads
+    return reached
+
+
 def watched(chapter):
     """Run a notebook in a process of its own; return its uses, its outputs and what its proofs print."""
 
@@ -219,6 +289,7 @@ def watched(chapter):
                 outputs[i] = chapter.run(i)
             finally:
                 sys.settrace(None)
+            uses.names[i] = Names(chapter.trees[i], chapter.module.__dict__)
         return uses, outputs, PROVED
 
     return in_fork(work)
@@ -385,7 +456,7 @@ def changes_of(chapter, uses, trees, every):
         lines = set(range(first_line(definition), definition.end_lineno + 1)) - refusals(definition)
         for at, node, new in sorted(spots(tree, lines), key=lambda spot: spot[1].lineno):
             number += 1
-            if number % every == 0:
+            if every and number % every == 0:
                 what = f"{text(node)}  ->  {text(new)}"
                 if len(text(node)) < 20:
                     what += f"  in  {source[node.lineno - 1].strip()}"
@@ -458,7 +529,7 @@ def definition_at(tree, line):
 # --- running ---------------------------------------------------------------------------------------------
 
 
-def outcome(chapter, change, before, seconds):
+def outcome(chapter, change, cells, before, seconds):
     """Say how a chapter ends with a change made, and in which cell."""
     functions(change.key)
     reader, writer = os.pipe()
@@ -467,9 +538,10 @@ def outcome(chapter, change, before, seconds):
         # Whatever happens here, the process must not go on with the loop of its parent.
         end, place = 2, "-"
         try:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(seconds)
-            end, place = run_changed(chapter, change, before)
+            # Seconds of work, not of the clock: a busy machine must not make a survivor look hung.
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            end, place = run_changed(chapter, change, cells, before)
         except BaseException as error:
             place = f"{type(error).__name__}: {error}"[:200]
         os.write(writer, str(place).encode())
@@ -481,7 +553,7 @@ def outcome(chapter, change, before, seconds):
     return (ENDS[5], "") if os.WIFSIGNALED(status) else (ENDS[os.WEXITSTATUS(status)], place)
 
 
-def run_changed(chapter, change, before):
+def run_changed(chapter, change, cells, before):
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)
     alter = Alter(change.place, change.how) if change.how else None
@@ -491,7 +563,7 @@ def run_changed(chapter, change, before):
     else:
         apply(change, alter)
     differs = None
-    for i in (each for each in chapter.cells if each >= change.cell):
+    for i in sorted(cells):
         try:
             output = chapter.run(i, change.changed() if own and i == change.cell else None)
         except AssertionError:
@@ -513,7 +585,7 @@ def run_chapter(path, arguments, trees):
     PROVED.update(proved)
     changes = changes_of(chapter, uses, trees, arguments.every)
     if arguments.only:
-        changes = [change for change in changes if arguments.only in str(change)]
+        changes = [change for change in changes if any(each in str(change) for each in arguments.only)]
     if arguments.show:
         print(*changes, sep="\n")
         return []
@@ -523,7 +595,8 @@ def run_chapter(path, arguments, trees):
     ends, start = [], time.monotonic()
     for i in chapter.cells:
         for change in (each for each in changes if each.cell == i):
-            end, place = outcome(chapter, change, before, arguments.seconds)
+            cells = needed(change, uses)
+            end, place = outcome(chapter, change, cells, before, arguments.seconds)
             ends.append((change, end))
             if end == "survives" or (arguments.weak and end == "output"):
                 print(f"{end}{f' (cell {place})' if end == 'output' else ''}: {change}", flush=True)
@@ -539,8 +612,11 @@ def run_chapter(path, arguments, trees):
     return [(str(change), end) for change, end in ends]
 
 
-def compare(ends, known, whole):
-    """Return survivors that are not listed, and lines of the list that name none."""
+def compare(ends, known, whole, code):
+    """Return survivors that are not listed, and lines of the list that name none.
+
+    Of chapters that were run whole every line is held to what was found, or those of results, without `code`.
+    """
     alive = [change for change, end in ends if end == "survives"]
     listed = [line for reason in known for line in reason["changes"]]
     missing = [each for each in alive if not any(names(line, each) for line in listed)]
@@ -548,8 +624,8 @@ def compare(ends, known, whole):
     for line in listed:
         if any(names(line, each) for each in alive):
             continue
-        chapter = line.split(",")[0]
-        if chapter in whole or ("*" not in line and any(names(line, each) for each, _ in ends)):
+        done = line.split(",")[0] in whole and (code or ": result" in line)
+        if done or ("*" not in line and any(names(line, each) for each, _ in ends)):
             stale.append(line)
     return missing, stale
 
@@ -563,13 +639,16 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("paths", nargs="*", type=Path, help="notebooks; all under book/ if none is named")
     parser.add_argument(
-        "--every", type=int, default=1, metavar="N", help="of the code, take every Nth change"
+        "--every", type=int, default=0, metavar="N", help="change the code too, at every Nth place"
     )
-    parser.add_argument("--only", metavar="TEXT", help="take only changes whose description has this in it")
+    only = "take only changes whose description has this in it; may be given more than once"
+    parser.add_argument("--only", action="append", metavar="TEXT", help=only)
     parser.add_argument("--show", action="store_true", help="list the changes and run no more than needed")
     parser.add_argument("--weak", action="store_true", help="name also what only a stored output notices")
     parser.add_argument("--verbose", action="store_true", help="name every change and how it ends")
-    parser.add_argument("--seconds", type=int, default=120, help="after which a change counts as noticed")
+    parser.add_argument(
+        "--seconds", type=int, default=120, help="of work, after which a change counts as noticed"
+    )
     parser.add_argument("--survivors", type=Path, default=SURVIVORS, help=argparse.SUPPRESS)
     arguments = parser.parse_args(arguments)
     known = tomllib.loads(arguments.survivors.read_text(encoding="utf-8"))["survivors"]
@@ -589,10 +668,10 @@ def main(arguments=None):
             sys.exit(str(error))
     if arguments.show:
         return 0
-    whole = {path.stem for path in every_path} if arguments.every == 1 and not arguments.only else set()
+    whole = set() if arguments.only else {path.stem for path in every_path}
     if whole >= {path.stem for path in chapters}:
         whole.add("*")
-    missing, stale = compare(ends, known, whole)
+    missing, stale = compare(ends, known, whole, arguments.every == 1)
     for each in missing:
         print(f"survives, and {arguments.survivors.name} does not say why: {each}")
     for each in stale:
