@@ -175,12 +175,13 @@ def test_messages_sent_beforehand_shift_nothing_into_another_question():
 
 def test_nothing_of_the_lecturers_is_in_sight(run, tmp_path, monkeypatch):
     monkeypatch.setenv("PGTGRADE_SECRET", "seen by the judge alone")
-    for name in ("source.ipynb", "gradebook.db", "other.ipynb"):
+    gradebook = f"gradebook-{os.getpid()}.db"  # nbgrader has a gradebook.db among its own files
+    for name in ("source.ipynb", "other.ipynb", gradebook):
         (tmp_path / name).write_text("seen by the lecturer alone")
     system = [Path.home() / ".profile", Path(__file__), Path("/etc/passwd")]
     for path in (tmp_path, *tmp_path.iterdir(), *system):
         assert "No such file" in run(f"open({str(path)!r}).read()"), path
-    search = "find / -path /proc -prune -o -path /usr -prune -o -name gradebook.db -print"
+    search = f"find / -path /proc -prune -o -path /usr -prune -o -name {gradebook} -print"
     assert run(f"!{search} 2>/dev/null; echo done") == "done\r\n"
     assert "alone" not in run("import os, glob\nprint(os.environ)\n!cat /proc/*/environ /proc/*/cmdline")
     assert run("print(sorted(os.listdir('/tmp')))") == "['.ipython']\n"
