@@ -12,6 +12,7 @@ import pytest
 from pgtgrade.judging import NotGraded
 from pgtgrade.outputs import Outputs
 from pgtgrade.process import Ended, Process
+from pgtgrade.walls import roots
 from tests.grading.submissions import FULL, LIMITS, examined, isolation, many, printed
 from tests.grading.test_examination import loses
 
@@ -184,7 +185,10 @@ def test_nothing_of_the_lecturers_is_in_sight(run, tmp_path, monkeypatch):
     search = f"find / -path /proc -prune -o -path /usr -prune -o -name {gradebook} -print"
     assert run(f"!{search} 2>/dev/null; echo done") == "done\r\n"
     assert "alone" not in run("import os, glob\nprint(os.environ)\n!cat /proc/*/environ /proc/*/cmdline")
-    assert run("print(sorted(os.listdir('/tmp')))") == "['.ipython']\n"
+    # A folder on the way to this Python is seen, if it lies below /tmp.
+    below = [Path(each) for each in roots() if Path(each).is_relative_to("/tmp")]
+    way = {each.relative_to("/tmp").parts[0] for each in below}
+    assert run("print(sorted(os.listdir('/tmp')))") == f"{sorted({'.ipython'} | way)}\n"
     assert "pgtgrade" not in run("import sys\nprint([each for each in sys.modules if 'grade' in each])")
 
 
