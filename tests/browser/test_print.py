@@ -56,7 +56,8 @@ def test_what_is_too_wide_would_be_seen(printed):
 # The texts of the article that paper does not show, but for those that mean nothing on it.
 LOST = """() => {
   const needless = `script, style, noscript, button, summary, mjx-assistive-mml, a.headerlink, #ledger-filter,
-    article h1, .citation > .label, .pgt-explore-controls, .pgt-explore-note, details.hide:not([open])`;
+    article h1, .citation > .label, .pgt-explore-controls, .pgt-explore-note, .pgt-run, .pgt-run-file,
+    details.hide:not([open]), details.sd-dropdown:not([open])`;
   const walker = document.createTreeWalker(document.querySelector("article"), NodeFilter.SHOW_TEXT);
   const lost = [];
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
@@ -132,6 +133,15 @@ def test_code_that_stays_closed_says_so(printed, explore_page):
     page.eval_on_selector_all("details.hide", "all => all.forEach(node => { node.open = true })")
     assert {note for _, _, note in page.eval_on_selector_all("details.hide > summary", CLOSED)} == {"none"}
     assert page.locator("details.hide pre").first.is_visible()
+
+
+def test_the_solution_of_a_set_stays_closed_and_says_so(printed):
+    page = printed("book/exercises/ps1/ps1.html")
+    closed = page.locator("details.sd-dropdown")
+    assert closed.count() == 1
+    assert not page.get_by_text("Rubric.").is_visible()
+    note = closed.locator("summary").evaluate("node => getComputedStyle(node, '::after').content")
+    assert note == '"Left out in print: the page has it."'
 
 
 def test_headings_stay_with_what_follows(printed):
