@@ -33,19 +33,19 @@ def page(notebook, solutions: str):
     """Return a problem set as a notebook that may be shown and run."""
     shown = solutions == "dropdown"
     cells = []
-    for cell, handed_out in zip(notebook["cells"], released(notebook)["cells"], strict=True):
+    for cell, given in zip(notebook["cells"], released(notebook)["cells"], strict=True):
         kind = cell["metadata"].get("nbgrader", {})
-        handed_out["metadata"].pop("nbgrader", None)
+        given["metadata"].pop("nbgrader", None)
         if kind.get("solution"):
-            cells.append(tagged(handed_out, "skip-execution"))
+            cells.append(tagged(given, "skip-execution"))
             if shown:
                 cells.append(solution(cell))
         elif cell["cell_type"] == "markdown" or "given" in cell["metadata"].get("tags", []):
-            cells.append(handed_out)
+            cells.append(given)
         elif not kind.get("grade"):
-            cells.append(closed(handed_out, "checks"))
+            cells.append(closed(given, "checks"))
             if not shown:
-                tagged(handed_out, "skip-execution")  # there is nothing that the checks could look at
+                tagged(given, "skip-execution")  # there is nothing that the checks could look at
     return nbformat.from_dict({**notebook, "cells": cells})
 
 
