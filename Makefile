@@ -22,7 +22,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:                # kernels of the book and of the tests must not start side by side
-.PHONY: help book test test-unit test-notebooks test-browser test-lite notebooks lint format serve lab grading bench mutants mutants-chapters lock clean
+.PHONY: help book test test-unit test-notebooks test-browser test-lite notebooks lint format serve lab grading bench mutants mutants-chapters pyodide lock clean
 
 help:  ## say what there is to make
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,9 @@ lab: $(VENV)/.book-installed  ## open the notebooks in JupyterLab, to run and ch
 
 grading: $(VENV)/.grading-installed  ## install the lecturer's commands, .venv/bin/pgtgrade
 	@$(PY) -m pgtgrade --help
+
+pyodide: $(VENV)/.book-installed  ## fetch Python for browsers, to hand it out yourself (65 MB)
+	$(PY) tools/lite.py --fetch pyodide
 
 bench: $(VENV)/.test-installed  ## run the benchmarks
 	$(PY) -m benchmarks

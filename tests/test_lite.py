@@ -1,12 +1,15 @@
 """The tool that builds the site in which the notebooks run in the reader's browser."""
 
 import base64
+import functools
 import hashlib
+import http.server
 import importlib.util
 import json
 import os
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
@@ -95,7 +98,14 @@ def pyodide(tmp_path):
     folder = tmp_path / "pyodide"
     folder.mkdir()
     names = [*lite.PRELOADED, *lite.LATER, "extra", "stack-data"]
-    packages = {name: {"file_name": f"{name}.whl", "depends": []} for name in names}
+    packages = {
+        name: {
+            "file_name": f"{name}.whl",
+            "depends": [],
+            "sha256": hashlib.sha256(f"{name}.whl".encode()).hexdigest(),
+        }
+        for name in names
+    }
     packages["ipython"]["depends"] = ["stack_data"]
     lock = {"info": {"version": "0.27.7"}, "packages": packages}
     (folder / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
@@ -130,6 +140,63 @@ def test_what_is_wrong_with_a_copy_of_pyodide_is_said(pyodide, tmp_path):
     assert message() == " lacks pyodide.asm.wasm; expected the full distribution of Pyodide"
     lock_file.unlink()
     assert message() == " holds no pyodide-lock.json; expected the unpacked distribution of Pyodide"
+
+
+@pytest.fixture
+def address(pyodide):
+    """The address of the pyodide.js of that distribution, on a server of this machine."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(pyodide))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/pyodide.js"
+        server.shutdown()
+
+
+def test_what_is_fetched_is_what_would_be_copied(pyodide, address, tmp_path, capsys):
+    lite.copy_pyodide(pyodide, tmp_path / "copy")
+    assert lite.main(["--pyodide", address, "--fetch", str(tmp_path / "new" / "fetched")]) == 0
+    assert "sympy.whl: 0.0 MB" in capsys.readouterr().out
+    copied, fetched = (
+        {path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()}
+        for folder in ("copy", "new/fetched")
+    )
+    assert fetched == copied
+    assert os.listdir(tmp_path / "new") == ["fetched"]
+
+
+def test_a_fetch_that_fails_says_why_and_leaves_nothing(pyodide, address, tmp_path, capsys):
+    folder = tmp_path / "new" / "fetched"
+
+    def message(address, folder=folder):
+        assert lite.main(["--pyodide", address, "--fetch", str(folder)]) == 1
+        assert not (tmp_path / "new").exists() or not os.listdir(tmp_path / "new")
+        return capsys.readouterr().err.strip()
+
+    source = address.rpartition("/")[0]
+    assert message("pyodide").endswith(
+        "'pyodide' is no address to fetch from; expected one of a pyodide.js (--pyodide)"
+    )
+    assert message(f"{source}/elsewhere/pyodide.js").endswith(
+        f"{source}/elsewhere/pyodide-lock.json could not be fetched: HTTP Error 404: File not found"
+    )
+    (pyodide / "sympy.whl").write_text("broken off", encoding="utf-8")
+    assert message(address).endswith(
+        f"{source}/sympy.whl is not what its lock file says: another sha256; try again"
+    )
+    (pyodide / "pyodide-lock.json").write_text("<html>", encoding="utf-8")
+    assert f"{source}/pyodide-lock.json is no lock file of Pyodide: " in message(address)
+
+
+def test_a_folder_that_is_there_is_not_fetched_into(address, pyodide, tmp_path, capsys):
+    (tmp_path / "kept").write_text("mine", encoding="utf-8")
+    assert lite.main(["--pyodide", address, "--fetch", str(tmp_path / "kept")]) == 1
+    assert "kept is there already; name a new folder, or remove it" in capsys.readouterr().err
+    assert (tmp_path / "kept").read_text(encoding="utf-8") == "mine"
 
 
 def test_the_setting_is_an_address_or_a_folder(pyodide, tmp_path):

@@ -4,8 +4,9 @@
     python tools/lite.py x.ipynb ...          the notebooks named
     python tools/lite.py --output FOLDER      elsewhere than _build/html/lite
     python tools/lite.py --pyodide ADDRESS    of another pyodide.js, or a folder to be taken into the site
+    python tools/lite.py --fetch FOLDER       build nothing, but fetch such a folder from the address
 
-The site is JupyterLite with the Pyodide kernel. The book build makes it. Nothing is fetched: the wheels that
+The site is JupyterLite with the Pyodide kernel. The book build makes it, and fetches nothing: the wheels that
 it offers are packed from what is installed beside this Python, so that a browser runs what built the book.
 """
 
@@ -17,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.request
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -100,12 +102,8 @@ def digest(data: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
 
 
-def copy_pyodide(source: Path, folder: Path) -> None:
-    """Copy of a distribution of Pyodide what the notebooks need, and let its lock file name no more."""
-    lock_file = source / "pyodide-lock.json"
-    if not lock_file.is_file():
-        raise LiteError(f"{source} holds no pyodide-lock.json; expected the unpacked distribution of Pyodide")
-    lock = json.loads(lock_file.read_text(encoding="utf-8"))
+def needed(lock: dict, source: str) -> tuple[dict, list[str]]:
+    """What the notebooks need of a distribution of Pyodide: its lock file without the rest, and its files."""
     version = lock["info"]["version"]
     if not version.startswith(f"{VERSION}."):
         raise LiteError(f"{source} is Pyodide {version}; expected {VERSION}.x")
@@ -118,13 +116,57 @@ def copy_pyodide(source: Path, folder: Path) -> None:
             packages[name] = lock["packages"][name]
             # a dependency may be spelt with _ for -
             wanted += [each.replace("_", "-") for each in packages[name]["depends"]]
-    names = ["pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip"]
+    files = ["pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip"]
+    return {**lock, "packages": packages}, [*files, *(each["file_name"] for each in packages.values())]
+
+
+def copy_pyodide(source: Path, folder: Path) -> None:
+    """Copy of a distribution of Pyodide what the notebooks need, and let its lock file name no more."""
+    lock_file = source / "pyodide-lock.json"
+    if not lock_file.is_file():
+        raise LiteError(f"{source} holds no pyodide-lock.json; expected the unpacked distribution of Pyodide")
+    lock, files = needed(json.loads(lock_file.read_text(encoding="utf-8")), str(source))
     folder.mkdir(parents=True)
-    for name in [*names, *(package["file_name"] for package in packages.values())]:
+    for name in files:
         if not (source / name).is_file():
             raise LiteError(f"{source} lacks {name}; expected the full distribution of Pyodide")
         shutil.copyfile(source / name, folder / name)
-    (folder / "pyodide-lock.json").write_text(json.dumps({**lock, "packages": packages}), encoding="utf-8")
+    (folder / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
+
+
+def fetch_pyodide(address: str, folder: Path) -> None:
+    """Fetch into a new folder what the notebooks need of the distribution to which a pyodide.js belongs."""
+    source = address.rpartition("/")[0]
+    if not address.startswith(("http://", "https://")):
+        raise LiteError(f"{address!r} is no address to fetch from; expected one of a pyodide.js (--pyodide)")
+    if folder.exists():
+        raise LiteError(f"{folder} is there already; name a new folder, or remove it")
+
+    def get(name):
+        try:
+            with urllib.request.urlopen(f"{source}/{name}", timeout=60) as answer:
+                return answer.read()
+        except OSError as error:
+            raise LiteError(f"{source}/{name} could not be fetched: {error}") from None
+
+    try:
+        lock, files = needed(json.loads(get("pyodide-lock.json")), source)
+    except json.JSONDecodeError as error:
+        raise LiteError(f"{source}/pyodide-lock.json is no lock file of Pyodide: {error}") from None
+    sums = {package["file_name"]: package["sha256"] for package in lock["packages"].values()}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Whole or not at all: a folder that lacks a file would be noticed by a reader only.
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        made = Path(temporary, "pyodide")
+        made.mkdir()
+        for name in files:
+            data = get(name)
+            print(f"{name}: {len(data) / 1e6:.1f} MB", flush=True)
+            if name in sums and hashlib.sha256(data).hexdigest() != sums[name]:
+                raise LiteError(f"{source}/{name} is not what its lock file says: another sha256; try again")
+            (made / name).write_bytes(data)
+        (made / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
+        made.rename(folder)
 
 
 def kernel_settings(pyodide: str, stage: Path) -> dict:
@@ -196,12 +238,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--pyodide", help="the address of a pyodide.js, or a folder; default: as _config.yml says"
     )
+    parser.add_argument("--fetch", metavar="FOLDER", type=Path, help="fetch Pyodide into a new folder")
     options = parser.parse_args(arguments)
+    pyodide = options.pyodide or configured()
     paths = options.notebooks or sorted(options.root.rglob("*.ipynb"))
     try:
-        if not paths:
+        if options.fetch:
+            fetch_pyodide(pyodide, options.fetch)
+        elif not paths:
             raise LiteError(f"there is no notebook in {options.root}: run `make book`, or name some")
-        build(paths, options.root, options.output.resolve(), options.pyodide or configured())
+        else:
+            build(paths, options.root, options.output.resolve(), pyodide)
     except LiteError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
