@@ -4,15 +4,19 @@
 (() => {
   const SILENCE = 30; // seconds without a word from the kernel
   // Pyodide's list of matplotlib's fonts has the number of another version: without a change matplotlib reads
-  // all its fonts, for seconds, and says so in red. The count of the reader's cells is to begin with 1.
+  // all its fonts, for seconds, and says so in red. The number stands in the class FontManager, which is read as
+  // code: a distribution need not hold the source. The count of the reader's cells is to begin with 1.
   const WARM = `
 async def _warm():
-    import importlib.util, json, pathlib
+    import dis, importlib.util, json, pathlib, types
     import piplite
     await piplite.install("pgtlab[symbolic,widgets]")
-    fonts = pathlib.Path(importlib.util.find_spec("matplotlib").origin).with_name("fontlist.json")
-    manager = fonts.with_name("font_manager.py").read_text()
-    number = int(manager.split("__version__ = ", 1)[1].split()[0])
+    spec = importlib.util.find_spec("matplotlib.font_manager")
+    code = spec.loader.get_code(spec.name)
+    (code,) = (c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == "FontManager")
+    steps = list(dis.get_instructions(code))
+    (number,) = (a.argval for a, b in zip(steps, steps[1:]) if b.opname == "STORE_NAME" and b.argval == "__version__")
+    fonts = pathlib.Path(spec.origin).with_name("fontlist.json")
     fonts.write_text(json.dumps({**json.loads(fonts.read_text()), "_version": number}))
     import matplotlib.pyplot, pgtlab.symbolic, pgtlab.widgets
 await _warm()
@@ -71,11 +75,31 @@ get_ipython().execution_count -= 1
     setTimeout(() => { if (bar.dataset.state === "ready") bar.hidden = true; }, 6000);
   };
 
+  const until = async condition => {
+    let value;
+    while (!(value = condition())) await new Promise(resolve => setTimeout(resolve, 20));
+    return value;
+  };
+
+  // The page itself starts Python when the whole notebook is drawn, seconds later. Started here, it comes up
+  // meanwhile, and the notebook finds it as the session of its path.
+  const begin = async () => {
+    const path = new URLSearchParams(location.search).get("path");
+    if (!path) return;
+    const { sessions } = await until(() => {
+      const services = window.jupyterapp?.serviceManager;
+      return services?.kernelspecs?.specs?.kernelspecs?.python && services;
+    });
+    const session = { path, name: path.split("/").pop(), type: "notebook", kernel: { name: "python" } };
+    // Of several connections to a kernel one handles what widgets send: leave it to the notebook's.
+    await sessions.startNew(session, { kernelConnectionOptions: { handleComms: false } });
+  };
+
   const warm = async () => {
-    let kernel;
-    while (!(kernel = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel))
-      await new Promise(resolve => setTimeout(resolve, 20));
-    const { done } = kernel.requestExecute({ code: WARM, silent: true, store_history: false });
+    const kernel = await until(() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel);
+    // Were this to fail, cells that wait behind it would be dropped; so the first of them tells the reader why.
+    const request = { code: WARM, silent: true, store_history: false, stop_on_error: false };
+    const { done } = kernel.requestExecute(request);
     document.documentElement.dataset.pgtWarm = "asked for"; // a cell that is run now comes after it
     await done;
   };
@@ -106,4 +130,24 @@ get_ipython().execution_count -= 1
       });
     }
   };
+
+  // A link to another page of the book, or to a place in it by its name, would lead to a file that is not here.
+  const showPage = async place => {
+    const [path, hash] = place.split("#");
+    const places = await fetch("places.json").then(answer => answer.json());
+    const page = /[.](ipynb|md)$/.test(path)
+      ? path.replace(/[.]\w+$/, ".html") + (hash ? `#${hash}` : "")
+      : places[path.split("/").pop()];
+    window.open(new URL(`../../${page}`, location.href), "_blank");
+  };
+
+  document.addEventListener("click", event => {
+    const link = event.target.closest?.(".jp-Notebook a[href]");
+    const files = new URL("../files/", location.href).href;
+    if (!link?.href.startsWith(files)) return;
+    event.preventDefault();
+    showPage(link.href.slice(files.length));
+  }, true);
+
+  begin().catch(() => {}); // the page then starts Python itself, and says what is wrong
 })();

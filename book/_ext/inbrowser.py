@@ -6,6 +6,7 @@ pyodide.js, or a folder with a distribution of Pyodide, which then becomes part 
 
 import html
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -67,7 +68,7 @@ def add_button(app: Sphinx, pagename: str, templatename: str, context: dict, doc
 
 
 def build_site(app: Sphinx, exception: Exception | None) -> None:
-    """Build the site from the notebooks that the pages hand out."""
+    """Build the site from the notebooks that the pages hand out, and say where in the book a name leads."""
     if exception or app.builder.format != "html":
         return
     if not installed():
@@ -80,6 +81,9 @@ def build_site(app: Sphinx, exception: Exception | None) -> None:
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     if done.returncode:
         raise ExtensionError(f"the site for the browser could not be built: {done.stderr.strip()}")
+    labels = app.env.get_domain("std").anonlabels.items()
+    places = {name: app.builder.get_target_uri(page) + f"#{anchor}" for name, (page, anchor) in labels}
+    (out / "lite" / "notebooks" / "places.json").write_text(json.dumps(places), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict:

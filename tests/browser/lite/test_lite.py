@@ -106,10 +106,11 @@ SMALL = nbformat.v4.new_notebook(
 
 
 @pytest.fixture(scope="session")
-def small_site(build_lite, serve_lite, lite, tmp_path_factory):
+def small_site(build_lite, serve_lite, pyodide, tmp_path_factory):
+    """A site of one small notebook, with the Pyodide that has the sources."""
     root = tmp_path_factory.mktemp("small")
     nbformat.write(SMALL, root / "small.ipynb")
-    return serve_lite(build_lite(root / "site", root, root / "small.ipynb"))
+    return serve_lite(build_lite(root / "site", pyodide, root, root / "small.ipynb"))
 
 
 def test_a_slider_redraws(notebook, small_site):
@@ -232,6 +233,23 @@ def test_the_built_book_asks_only_where_its_setting_says(visit, book):
     page = visit(BOOK, f"lite/notebooks/index.html?path={MEASURED}", settle=False)
     page.page.wait_for_selector(f"{STATUS}[data-state=failed]", timeout=60_000)
     assert set(page.outside) == {lite_tool.configured()}
+
+
+def test_links_to_other_pages_open_them_in_the_book(visit, book):
+    page = visit(BOOK, f"lite/notebooks/index.html?path={MEASURED}", settle=False).page
+    links = page.locator(".jp-Notebook a[href*='/lite/files/']")
+    links.first.wait_for(timeout=60_000)
+    found = set()
+    for link in links.all():
+        with page.expect_popup() as opened:
+            link.click()
+        opened.value.wait_for_load_state()
+        path, _, place = opened.value.url.partition("#")
+        found.add(path.rpartition("/")[2])
+        assert (BOOK / "book" / path.rpartition("/")[2]).is_file(), opened.value.url
+        assert not place or opened.value.locator(f"[id='{place}']").count() == 1, opened.value.url
+        opened.value.close()
+    assert {"errata.html", "conditions.html"} <= found
 
 
 def solved(chosen):
