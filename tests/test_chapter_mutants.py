@@ -21,6 +21,8 @@ CELLS = [
     "rho = pgtlab.state_visitation(*gallery.now_or_later(0.5))\nprint(rho.shape)",
     "print(pgtlab.advantages(*gallery.now_or_later(0.5))[0, 0].round(4))",
     "def twice(x):\n    return 2.0 * x\n\n\nchecks.agree(twice=twice(3.0), by_hand=6.0)",
+    # From a room that is loaded when it is first asked for: half of the time is spent in each state.
+    "d = pgtlab.stationary_distribution(*gallery.two_states(0.5, 0.5))\nchecks.agree(d=d, even=[0.5, 0.5])",
 ]
 
 SURVIVORS = """
@@ -72,6 +74,7 @@ def test_each_change_ends_as_it_must_and_the_list_is_held_to_it(notebook):
     assert "output (3): tiny, evaluation.advantages[FiniteMDP]: result sign" in said
     assert "survives: tiny, visitation.state_visitation[FiniteMDP]: result sign" in said
     assert "check (4): tiny, twice: result x 1.001" in said
+    assert "check (5): tiny, stationary.stationary_distribution[FiniteMDP]: result x 1.001" in said
     refused = next(line for line in said if line.endswith("now_or_later: result[0].transition x 1.001"))
     assert refused.startswith("error (1, ValueError: transition[")
     missing = [line for line in said if "does not say why" in line]

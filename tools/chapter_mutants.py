@@ -35,9 +35,11 @@ import copy
 import dataclasses
 import dis
 import gc
+import importlib
 import io
 import os
 import pickle
+import pkgutil
 import re
 import signal
 import sys
@@ -118,9 +120,11 @@ def prepare():
     import scipy.integrate  # noqa: F401
     import sympy  # noqa: F401
 
-    import pgtlab.formulas
-    import pgtlab.symbolic.proof
-    import pgtlab.widgets
+    import pgtlab
+
+    # A room is loaded when it is first asked for, and what is not there cannot be changed.
+    for room in pkgutil.walk_packages(pgtlab.__path__, "pgtlab."):
+        importlib.import_module(room.name)
 
     pgtlab.widgets.explore = lambda draw, /, **_: f"explore({draw.__name__})"
     plt.show = lambda: plt.close("all")
@@ -531,7 +535,8 @@ def definition_at(tree, line):
 
 def outcome(chapter, change, cells, before, seconds):
     """Say how a chapter ends with a change made, and in which cell."""
-    functions(change.key)
+    if not change.key[0].startswith("<") and not functions(change.key):
+        raise LookupError(f"{change}: no such function is loaded")
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
