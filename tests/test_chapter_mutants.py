@@ -15,7 +15,7 @@ from pgtlab import checks, gallery
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "chapter_mutants.py"
 
 CELLS = [
-    "import pgtlab\nfrom pgtlab import checks, gallery",
+    "import pgtlab\nfrom IPython.display import display\nfrom pgtlab import checks, gallery",
     # At P(later) = 1/2 the return is 1/2 (1) + 1/2 (0.9)(10) = 5.
     "checks.agree(J=pgtlab.expected_return(*gallery.now_or_later(0.5)), by_hand=5.0)",
     "rho = pgtlab.state_visitation(*gallery.now_or_later(0.5))\nprint(rho.shape)",
@@ -23,6 +23,7 @@ CELLS = [
     "def twice(x):\n    return 2.0 * x\n\n\nchecks.agree(twice=twice(3.0), by_hand=6.0)",
     # From a room that is loaded when it is first asked for: half of the time is spent in each state.
     "d = pgtlab.stationary_distribution(*gallery.two_states(0.5, 0.5))\nchecks.agree(d=d, even=[0.5, 0.5])",
+    "def half(x):\n    return x / 2\n\n\ndisplay(half(3.0))",
 ]
 
 SURVIVORS = """
@@ -50,7 +51,8 @@ def notebook(tmp_path):
     for source in CELLS:
         cell = nbformat.v4.new_code_cell(source)
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            exec(source, {"pgtlab": pgtlab, "checks": checks, "gallery": gallery})
+            given = {"pgtlab": pgtlab, "checks": checks, "gallery": gallery}
+            exec(source, given | {"display": lambda _: None})
         if printed.getvalue():
             cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=printed.getvalue())]
         cells.append(cell)
@@ -75,6 +77,7 @@ def test_each_change_ends_as_it_must_and_the_list_is_held_to_it(notebook):
     assert "survives: tiny, visitation.state_visitation[FiniteMDP]: result sign" in said
     assert "check (4): tiny, twice: result x 1.001" in said
     assert "check (5): tiny, stationary.stationary_distribution[FiniteMDP]: result x 1.001" in said
+    assert "output (6): tiny, half: result x 1.001" in said
     refused = next(line for line in said if line.endswith("now_or_later: result[0].transition x 1.001"))
     assert refused.startswith("error (1, ValueError: transition[")
     missing = [line for line in said if "does not say why" in line]

@@ -76,6 +76,7 @@ class Chapter:
         # A dataclass looks for its module.
         self.module = types.ModuleType(f"notebook {path.stem}")
         sys.modules[self.module.__name__] = self.module
+        self.shown = []
 
     def file(self, i):
         """Return the name under which a cell is compiled."""
@@ -85,17 +86,22 @@ class Chapter:
         """Run a cell, or what stands in its place; return what it prints and displays."""
         body = list((tree or self.trees[i]).body)
         last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
-        space, printed, shown = self.module.__dict__, io.StringIO(), []
+        space, printed = self.module.__dict__, io.StringIO()
         space["__builtins__"] = __builtins__
         import IPython.display
 
-        IPython.display.display = lambda *objects: shown.extend(getattr(x, "data", repr(x)) for x in objects)
+        # One for all cells, as a notebook imports it once.
+        self.shown, IPython.display.display = [], self.display
         with contextlib.redirect_stdout(printed), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             execute(ast.Module(body, []), self.file(i), "exec", space)
             if last is not None:
-                shown.append(repr(execute(ast.Expression(last.value), self.file(i), "eval", space)))
-        return printed.getvalue(), shown
+                self.shown.append(repr(execute(ast.Expression(last.value), self.file(i), "eval", space)))
+        return printed.getvalue(), self.shown
+
+    def display(self, *objects):
+        """Take note of what a cell displays."""
+        self.shown.extend(getattr(each, "data", repr(each)) for each in objects)
 
     def stored(self, i):
         """Return what a cell printed when the notebook was stored."""
@@ -445,6 +451,9 @@ def changes_of(chapter, uses, trees, every):
             name = ".".join([*(each for each in room if each != "__init__"), qualname])
         definition = definition_at(tree, line)
         if definition is None or "__" in definition.name:
+            continue
+        if "<locals>" in qualname and not own:
+            # Made afresh whenever the function around it runs, and changed with that one's code.
             continue
         if definition.name == "_":
             register = ast.unparse(definition.decorator_list[0]).removesuffix(".register")
