@@ -121,6 +121,14 @@ class GaussianRoutes(Routes):
     def score(self, s, a):
         return self.policy.score(s, a)
 
+    def slope_of_prob(self, s, a):
+        return self.slope(lambda moved: moved._density(s, a))
+
+    def _density(self, s, a):
+        # Written out once more, so that the policy's own, in `prob`, has something to be held against.
+        z = (a - self._gain * s) / self._std
+        return np.exp(-(z**2) / 2) / (self._std * np.sqrt(2 * np.pi))
+
     def slope_of_log(self, s, a):
         return self.slope(lambda moved: moved.policy.log_prob(s, a))
 

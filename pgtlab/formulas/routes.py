@@ -237,9 +237,9 @@ class Routes(ABC):
         """Return dQ(s, a)/dtheta by differences."""
         return self.slope(lambda moved: moved.Q(s, a))
 
+    @abstractmethod
     def slope_of_prob(self, s, a):
         """Return d pi(s, a)/dtheta by differences."""
-        return self.slope(lambda moved: moved.prob(s, a))
 
     @abstractmethod
     def slope_of_log(self, s, a):
