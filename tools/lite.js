@@ -146,6 +146,7 @@ get_ipython().execution_count -= 1
     const files = new URL("../files/", location.href).href;
     if (!link?.href.startsWith(files)) return;
     event.preventDefault();
+    event.stopPropagation(); // the page would look for the file in its list
     showPage(link.href.slice(files.length));
   }, true);
 

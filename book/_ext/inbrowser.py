@@ -82,7 +82,9 @@ def build_site(app: Sphinx, exception: Exception | None) -> None:
     if done.returncode:
         raise ExtensionError(f"the site for the browser could not be built: {done.stderr.strip()}")
     labels = app.env.get_domain("std").anonlabels.items()
-    places = {name: app.builder.get_target_uri(page) + f"#{anchor}" for name, (page, anchor) in labels}
+    places = {
+        name: app.builder.get_target_uri(page) + f"#{anchor}" for name, (page, anchor) in labels if anchor
+    }
     (out / "lite" / "notebooks" / "places.json").write_text(json.dumps(places), encoding="utf-8")
 
 

@@ -238,7 +238,7 @@ def test_the_built_book_asks_only_where_its_setting_says(visit, book):
 def test_links_to_other_pages_open_them_in_the_book(visit, book):
     page = visit(BOOK, f"lite/notebooks/index.html?path={MEASURED}", settle=False).page
     links = page.locator(".jp-Notebook a[href*='/lite/files/']")
-    links.first.wait_for(timeout=60_000)
+    page.locator(".jp-Notebook a[href$='/sec-errata-8']").wait_for(timeout=60_000)
     found = set()
     for link in links.all():
         with page.expect_popup() as opened:
