@@ -551,6 +551,9 @@ def test_pins_of_both_files_agree():
 def test_the_recipe_for_publishing_builds_and_uploads_the_book():
     recipe = yaml.safe_load((ROOT / "publishing" / "github-pages.yml").read_text(encoding="utf-8"))
     steps = recipe["jobs"]["publish"]["steps"]
-    (command,) = (step["run"] for step in steps if "run" in step)
+    command, check = (step["run"] for step in steps if "run" in step)
     assert re.match(r"make ([a-z-]+)", command)[1] in targets()
+    python, tool, option = check.split()
+    assert python == ".venv/bin/python"
+    assert f"    python {tool} {option} " in (ROOT / tool).read_text(encoding="utf-8")
     assert [step["with"]["path"] for step in steps if "upload" in step.get("uses", "")] == ["_build/html"]

@@ -192,6 +192,22 @@ def test_a_fetch_that_fails_says_why_and_leaves_nothing(pyodide, address, tmp_pa
     assert f"{source}/pyodide-lock.json is no lock file of Pyodide: " in message(address)
 
 
+def test_an_address_that_does_not_answer_is_found_before_a_reader_finds_it(pyodide, address, capsys):
+    assert lite.main(["--pyodide", address, "--check"]) == 0
+    said = capsys.readouterr().out
+    assert said.endswith(
+        f"answers, and lists the {len(CORE) + len(lite.PRELOADED) + 2} files that the notebooks need\n"
+    )
+    assert lite.main(["--pyodide", "a folder", "--check"]) == 0
+    (pyodide / "pyodide.js").unlink()
+    assert lite.main(["--pyodide", address, "--check"]) == 1
+    assert f"{address} could not be fetched: HTTP Error 404" in capsys.readouterr().err
+    (pyodide / "pyodide.js").touch()
+    (pyodide / "pyodide-lock.json").write_text('{"info": {"version": "0.28.1"}}', encoding="utf-8")
+    assert lite.main(["--pyodide", address, "--check"]) == 1
+    assert "is Pyodide 0.28.1; expected 0.27.x" in capsys.readouterr().err
+
+
 def test_a_folder_that_is_there_is_not_fetched_into(address, pyodide, tmp_path, capsys):
     (tmp_path / "kept").write_text("mine", encoding="utf-8")
     assert lite.main(["--pyodide", address, "--fetch", str(tmp_path / "kept")]) == 1

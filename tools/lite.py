@@ -5,6 +5,7 @@
     python tools/lite.py --output FOLDER      elsewhere than _build/html/lite
     python tools/lite.py --pyodide ADDRESS    of another pyodide.js, or a folder to be taken into the site
     python tools/lite.py --fetch FOLDER       build nothing, but fetch such a folder from the address
+    python tools/lite.py --check              build nothing, but see whether the address answers
 
 The site is JupyterLite with the Pyodide kernel. The book build makes it, and fetches nothing: the wheels that
 it offers are packed from what is installed beside this Python, so that a browser runs what built the book.
@@ -134,25 +135,40 @@ def copy_pyodide(source: Path, folder: Path) -> None:
     (folder / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
 
 
-def fetch_pyodide(address: str, folder: Path) -> None:
-    """Fetch into a new folder what the notebooks need of the distribution to which a pyodide.js belongs."""
-    source = address.rpartition("/")[0]
+def get(url: str) -> bytes:
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            return answer.read()
+    except OSError as error:
+        raise LiteError(f"{url} could not be fetched: {error}") from None
+
+
+def published(address: str) -> tuple[str, dict, list[str]]:
+    """The place to which a pyodide.js belongs, its lock file and files as far as the notebooks need them."""
     if not address.startswith(("http://", "https://")):
         raise LiteError(f"{address!r} is no address to fetch from; expected one of a pyodide.js (--pyodide)")
-    if folder.exists():
-        raise LiteError(f"{folder} is there already; name a new folder, or remove it")
-
-    def get(name):
-        try:
-            with urllib.request.urlopen(f"{source}/{name}", timeout=60) as answer:
-                return answer.read()
-        except OSError as error:
-            raise LiteError(f"{source}/{name} could not be fetched: {error}") from None
-
+    source = address.rpartition("/")[0]
     try:
-        lock, files = needed(json.loads(get("pyodide-lock.json")), source)
+        return source, *needed(json.loads(get(f"{source}/pyodide-lock.json")), source)
     except json.JSONDecodeError as error:
         raise LiteError(f"{source}/pyodide-lock.json is no lock file of Pyodide: {error}") from None
+
+
+def check_pyodide(address: str) -> None:
+    """See whether a reader's browser would get Python from the setting."""
+    if not address.startswith(("http://", "https://")):
+        print(f"{address}: a folder, which the build of the site looks through")
+        return
+    get(address)
+    source, _, files = published(address)
+    print(f"{source} answers, and lists the {len(files)} files that the notebooks need")
+
+
+def fetch_pyodide(address: str, folder: Path) -> None:
+    """Fetch into a new folder what the notebooks need of the distribution to which a pyodide.js belongs."""
+    if folder.exists():
+        raise LiteError(f"{folder} is there already; name a new folder, or remove it")
+    source, lock, files = published(address)
     sums = {package["file_name"]: package["sha256"] for package in lock["packages"].values()}
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Whole or not at all: a folder that lacks a file would be noticed by a reader only.
@@ -160,7 +176,7 @@ def fetch_pyodide(address: str, folder: Path) -> None:
         made = Path(temporary, "pyodide")
         made.mkdir()
         for name in files:
-            data = get(name)
+            data = get(f"{source}/{name}")
             print(f"{name}: {len(data) / 1e6:.1f} MB", flush=True)
             if name in sums and hashlib.sha256(data).hexdigest() != sums[name]:
                 raise LiteError(f"{source}/{name} is not what its lock file says: another sha256; try again")
@@ -239,11 +255,14 @@ def main(arguments: list[str] | None = None) -> int:
         "--pyodide", help="the address of a pyodide.js, or a folder; default: as _config.yml says"
     )
     parser.add_argument("--fetch", metavar="FOLDER", type=Path, help="fetch Pyodide into a new folder")
+    parser.add_argument("--check", action="store_true", help="see whether readers can fetch Pyodide")
     options = parser.parse_args(arguments)
     pyodide = options.pyodide or configured()
     paths = options.notebooks or sorted(options.root.rglob("*.ipynb"))
     try:
-        if options.fetch:
+        if options.check:
+            check_pyodide(pyodide)
+        elif options.fetch:
             fetch_pyodide(pyodide, options.fetch)
         elif not paths:
             raise LiteError(f"there is no notebook in {options.root}: run `make book`, or name some")
