@@ -8,6 +8,7 @@ import numpy as np
 
 from pgtlab import _validate
 from pgtlab.chain import chain
+from pgtlab.chain.finite import lapack
 from pgtlab.evaluation import advantages
 from pgtlab.gradients import policy_gradient
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
@@ -277,17 +278,16 @@ def _least_norm(X, y):
 
 def _by_lapack(X, y):
     """Return the same for one problem; ImportError without SciPy."""
-    from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
-
+    routines = lapack()
     with np.errstate(over="ignore", invalid="ignore"):
         F = X.T @ X
         norm = np.abs(F).sum(0).max()
     # F is symmetric, so F.T is F in Fortran order: nothing is copied.
-    factor, failed = dpotrf(F.T, clean=0, overwrite_a=1)
+    factor, failed = routines.dpotrf(F.T, clean=0, overwrite_a=1)
     # The reciprocal of the condition number, NaN if something else is.
-    share = 0.0 if failed else dpocon(factor, norm)[0]
+    share = 0.0 if failed else routines.dpocon(factor, norm)[0]
     if share * WELL_CONDITIONED >= 1:
-        return _refined(X, y, lambda right: dpotrs(factor, right)[0])
+        return _refined(X, y, lambda right: routines.dpotrs(factor, right)[0])
     return _by_singular_values(X, y)
 
 

@@ -28,7 +28,7 @@ from pgtlab import (
     state_values,
     state_visitation,
 )
-from pgtlab.chain import FiniteChain, LinearGaussianChain
+from pgtlab.chain import FiniteChain, LinearGaussianChain, finite
 from tests import routes
 from tests.problems import (
     BATCHES,
@@ -56,6 +56,28 @@ def as_sparse(mdp):
     """Return the same problem with sparse transitions."""
     rows = sparse.csr_array(mdp.transition.reshape(-1, mdp.n_states))
     return FiniteMDP(rows, mdp.reward, mdp.initial, mdp.discount)
+
+
+def test_an_absent_scipy_is_looked_for_once_and_found_when_it_comes(monkeypatch):
+    searched = []
+
+    def absent(name):
+        searched.append(name)
+        raise ModuleNotFoundError("No module named 'scipy'", name="scipy")
+
+    with monkeypatch.context() as without:
+        without.setattr(finite, "_scipy_absent", False)
+        without.setattr(finite, "import_module", absent)
+        without.delitem(sys.modules, "scipy")
+        for discount in (0.5, 0.6):
+            process = chain(FiniteMDP(RING.transition, RING.reward, RING.initial, discount), ONLY)
+            values = process.solve(process.reward)
+            assert_allclose(values, process.reward + discount * process.transition @ values)
+        assert searched == ["scipy.linalg.lapack"]
+        without.undo()
+        finite._scipy_absent = True
+        assert finite.lapack().dgetrf
+    finite._scipy_absent = False
 
 
 # --- the two systems -------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
+from importlib import import_module
 
 import numpy as np
 
@@ -168,15 +170,33 @@ class FiniteChain:
         return factors
 
 
+_scipy_absent = False
+
+
+def lapack():
+    """Return `scipy.linalg.lapack`; raise ImportError without SciPy.
+
+    That SciPy is absent is remembered: to search for it anew before each solution takes longer than the
+    solution, in a browser forty times as long.
+    """
+    global _scipy_absent
+    if _scipy_absent and "scipy" not in sys.modules:
+        raise ImportError("SciPy was not found before")
+    try:
+        return import_module("scipy.linalg.lapack")
+    except ModuleNotFoundError as error:
+        _scipy_absent = error.name in ("scipy", None)  # a browser's Python gives no name
+        raise
+
+
 class _DenseLU:
     """One LU factorisation of a matrix, through LAPACK."""
 
     def __init__(self, matrix):
-        from scipy.linalg.lapack import dgetrf, dgetrs
-
+        routines = lapack()
         # The rows of C order are the columns of Fortran order: the transpose is factorised, without a copy.
-        self._lu, self._pivots, self._zero_pivot = dgetrf(matrix.T, overwrite_a=1)
-        self._dgetrs = dgetrs
+        self._lu, self._pivots, self._zero_pivot = routines.dgetrf(matrix.T, overwrite_a=1)
+        self._dgetrs = routines.dgetrs
 
     def solve(self, right):
         return self._solve(right, 1)
