@@ -135,6 +135,11 @@ def copy_pyodide(source: Path, folder: Path) -> None:
     (folder / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
 
 
+def is_address(pyodide: str) -> bool:
+    """Tell an address from a folder, the two that the setting may be."""
+    return pyodide.startswith(("http://", "https://"))
+
+
 def get(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=60) as answer:
@@ -145,7 +150,7 @@ def get(url: str) -> bytes:
 
 def published(address: str) -> tuple[str, dict, list[str]]:
     """The place to which a pyodide.js belongs, its lock file and files as far as the notebooks need them."""
-    if not address.startswith(("http://", "https://")):
+    if not is_address(address):
         raise LiteError(f"{address!r} is no address to fetch from; expected one of a pyodide.js (--pyodide)")
     source = address.rpartition("/")[0]
     try:
@@ -156,7 +161,7 @@ def published(address: str) -> tuple[str, dict, list[str]]:
 
 def check_pyodide(address: str) -> None:
     """See whether a reader's browser would get Python from the setting."""
-    if not address.startswith(("http://", "https://")):
+    if not is_address(address):
         print(f"{address}: a folder, which the build of the site looks through")
         return
     get(address)
@@ -187,7 +192,7 @@ def fetch_pyodide(address: str, folder: Path) -> None:
 
 def kernel_settings(pyodide: str, stage: Path) -> dict:
     settings = {"loadPyodideOptions": {"packages": PRELOADED}}
-    if pyodide.startswith(("http://", "https://")):
+    if is_address(pyodide):
         return {**settings, "pyodideUrl": pyodide}
     copy_pyodide(ROOT / pyodide, stage / "static" / "pyodide")
     return {**settings, "disablePyPIFallback": True}
