@@ -7,6 +7,8 @@ BOOK_FLAGS ?=
 PYTEST_FLAGS ?=
 LOCK_FLAGS ?=
 MUTANTS_FLAGS ?=
+TIMES_FLAGS ?= --slowest 50
+WORKERS ?= logical
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -19,43 +21,53 @@ export MKL_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
+# Records what a stage takes, for `make times`; and pytest with a process for each core, which tells it of each test.
+STAGE = $(PY) tools/times.py --stage
+PYTEST = $(PY) -m pytest -p tools.times --numprocesses $(WORKERS)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.NOTPARALLEL:                # kernels of the book and of the tests must not start side by side
-.PHONY: help book test test-unit test-notebooks test-browser test-lite notebooks lint format serve lab grading bench mutants mutants-chapters pyodide lock clean
+.NOTPARALLEL:                # each stage takes all cores itself
+.PHONY: help book test test-unit test-notebooks test-browser test-lite times setup-time notebooks lint format serve lab grading bench mutants mutants-chapters pyodide lock clean
 
 help:  ## say what there is to make
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 book: $(VENV)/.book-installed  ## build the book into _build/html
-	$(VENV)/bin/jupyter-book build . $(BOOK_FLAGS)
+	$(STAGE) book $(VENV)/bin/jupyter-book build . $(BOOK_FLAGS)
 	@echo
 	@echo 'The book is in _build/html: open _build/html/index.html in a browser, or run `make serve`.'
 
 test: test-unit test-notebooks  ## run every test: units, doctests, and nbval on every notebook
 
-test-unit: $(VENV)/.test-installed  ## run the unit tests and doctests, with branch coverage
-	$(PY) -m pytest --cov $(PYTEST_FLAGS)
+test-unit: $(VENV)/.test-installed  ## run the unit tests and doctests, with branch coverage, nearest to a change first
+	$(STAGE) 'unit tests' $(PYTEST) --cov --maxschedchunk 8 $(PYTEST_FLAGS)
 
 # Warnings that Jupyter's own client raises are no business of the notebooks: hence the last option.
 test-notebooks: $(VENV)/.test-installed  ## run nbval on every notebook: each stored output must come out again
-	$(PY) -m pytest --nbval --nbval-cell-timeout=120 -o addopts= -o filterwarnings=default book
+	$(STAGE) '$(or $(NBVAL_STAGE),notebooks)' $(PYTEST) -p tools.nbval_kernels --dist loadfile --nbval \
+	    --nbval-cell-timeout=120 -o addopts= -o filterwarnings=default book
 
 test-browser: $(VENV)/.test-installed  ## read the built book in Chromium (build it first)
 	@test -f _build/html/index.html || { echo 'There is no book in _build/html yet: run `make book` first.' >&2; exit 1; }
-	$(PY) -m pytest -m browser $(PYTEST_FLAGS) --ignore=tests/browser/lite tests/browser
+	$(STAGE) 'book in a browser' $(PYTEST) -m browser --dist loadgroup $(PYTEST_FLAGS) \
+	    --ignore=tests/browser/lite tests/browser
 
 test-lite: $(VENV)/.test-installed $(VENV)/pyodide/pyodide-lock.json  ## run every notebook in Chromium (build the book first)
 	@test -f _build/html/index.html || { echo 'There is no book in _build/html yet: run `make book` first.' >&2; exit 1; }
-	$(PY) -m pytest -m browser $(PYTEST_FLAGS) tests/browser/lite
+	$(STAGE) 'notebooks in a browser' $(PYTEST) -m browser --maxschedchunk 1 $(PYTEST_FLAGS) tests/browser/lite
+
+times: $(VENV)/.book-installed  ## say what each stage took when it last ran, and the slowest fifty tests
+	$(PY) tools/times.py $(TIMES_FLAGS)
+
+setup-time: $(PY)  ## measure a first `make book` in a copy, and what of its packages weighs how much
+	$(PY) tools/setup_time.py
 
 notebooks: $(VENV)/.test-installed  ## run every notebook afresh and store it in its normal form
 	$(PY) tools/notebooks.py
 
 lint: $(VENV)/.test-installed  ## check style, format and the stored form of the notebooks
-	$(PY) -m ruff check .
-	$(PY) -m ruff format --check .
-	$(PY) tools/notebooks.py --check
+	$(STAGE) lint sh -c '$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) tools/notebooks.py --check'
 
 format: $(VENV)/.test-installed  ## mend style and format where ruff can
 	$(PY) -m ruff check --fix .
@@ -90,7 +102,6 @@ mutants-chapters: $(VENV)/.test-installed  ## change what functions return, see 
 	$(PY) tools/chapter_mutants.py $(MUTANTS_FLAGS)
 
 lock: $(VENV)/.book-installed  ## write requirements.txt and its companions afresh from pyproject.toml
-	$(PY) -m pip install --quiet uv==$(UV_VERSION)
 	$(COMPILE) --extra book --output-file requirements.txt
 	$(COMPILE) --extra grading --constraint requirements.txt --output-file requirements-grading.txt
 	$(COMPILE) --extra test --constraint requirements.txt --constraint requirements-grading.txt --output-file requirements-test.txt
@@ -99,6 +110,10 @@ clean:  ## remove what was built (.venv stays)
 	rm -rf _build build dist pgtlab.egg-info .coverage .hypothesis .pytest_cache .ruff_cache
 	find book pgtgrade pgtlab tests tools -name __pycache__ -prune -exec rm -rf {} +
 	find book -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+# uv installs in seconds what takes pip minutes. It does not read pip's settings: where it does not get through, pip may.
+install = $(PY) -m uv pip install --quiet $(1) || { \
+    echo 'uv could not install them; pip tries.' >&2; $(PY) -m pip install --quiet $(1); }
 
 # --- .venv -----------------------------------------------------------------------------------------------
 
@@ -112,19 +127,20 @@ $(PY):
 	$(PYTHON) -m venv --clear $(VENV)
 
 $(VENV)/.book-installed: requirements.txt pyproject.toml | $(PY)
-	@echo 'Installing the packages of the book into $(VENV): a minute or two, about 750 MB.'
-	$(PY) -m pip install --quiet --requirement requirements.txt
-	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo 'Installing the packages of the book into $(VENV): half a minute, about 560 MB.'
+	@$(PY) -m pip install --quiet uv==$(UV_VERSION) || true
+	@$(call install,--requirement requirements.txt)
+	@$(call install,--no-deps --no-build-isolation --editable .)
 	@touch $@
 
 $(VENV)/.grading-installed: requirements-grading.txt $(VENV)/.book-installed
 	@echo 'Installing the packages of the grader into $(VENV).'
-	$(PY) -m pip install --quiet --requirement requirements-grading.txt
+	@$(call install,--requirement requirements-grading.txt)
 	@touch $@
 
 $(VENV)/.test-installed: requirements-test.txt $(VENV)/.grading-installed
 	@echo 'Installing the packages of the tests into $(VENV).'
-	$(PY) -m pip install --quiet --requirement requirements-test.txt
+	@$(call install,--requirement requirements-test.txt)
 	@touch $@
 
 $(VENV)/pyodide/pyodide-lock.json: tests/browser/lite/pyodide.txt tests/browser/lite/pyodide.py | $(PY)

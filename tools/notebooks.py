@@ -15,6 +15,7 @@ import os
 import re
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -22,6 +23,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
+sys.path.insert(0, str(BOOK / "_ext"))
+from kernels import AsyncManager, side_by_side  # noqa: E402
+
 SECONDS_PER_CELL = 180
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -137,6 +141,7 @@ def run(notebook: dict, path: Path) -> None:
         notebook,
         timeout=SECONDS_PER_CELL,
         kernel_name="python3",
+        kernel_manager_class=AsyncManager,
         resources={"metadata": {"path": str(path.parent)}},
     )
     for cell in notebook["cells"]:
@@ -152,7 +157,7 @@ def run(notebook: dict, path: Path) -> None:
     except DeadKernelError:
         reason = "the kernel died"
     except RuntimeError as error:
-        reason = f"{error}; if another process starts kernels too, wait for it and try again"
+        reason = str(error)
     code = [(index, cell) for index, cell in enumerate(notebook["cells"]) if cell["cell_type"] == "code"]
     for index, cell in code:
         for output in cell["outputs"]:
@@ -179,6 +184,26 @@ def store(notebook: dict, path: Path) -> bool:
     return True
 
 
+def handle(path: Path, *, check: bool, no_run: bool) -> bool:
+    """Check, or run and store, one notebook; say what came of it, and return whether it was well."""
+    start = time.perf_counter()
+    try:
+        if check:
+            found = faults(path)
+            for fault in found:
+                print(f"{path}: {fault}", file=sys.stderr)
+            return not found
+        notebook = read(path)
+        if not no_run:
+            run(notebook, path)
+        changed = store(notebook, path)
+    except NotebookError as error:
+        print(error, file=sys.stderr)
+        return False
+    print(f"{path}: {'stored' if changed else 'as it was'}, {time.perf_counter() - start:.1f} s", flush=True)
+    return True
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Run the book's notebooks and store them in normal form.")
     parser.add_argument("paths", nargs="*", type=Path, help="notebooks; all under book/ if none is named")
@@ -187,28 +212,12 @@ def main(arguments: list[str] | None = None) -> int:
     mode.add_argument("--no-run", action="store_true", help="store in normal form without running")
     options = parser.parse_args(arguments)
     os.environ.pop("PGTLAB_EXPLORE", None)  # the book build alone draws its figures beforehand
-    failed = False
-    for path in options.paths or notebooks():
-        start = time.perf_counter()
-        try:
-            if options.check:
-                found = faults(path)
-                for fault in found:
-                    print(f"{path}: {fault}", file=sys.stderr)
-                failed |= bool(found)
-                continue
-            notebook = read(path)
-            if not options.no_run:
-                run(notebook, path)
-            changed = store(notebook, path)
-        except NotebookError as error:
-            print(error, file=sys.stderr)
-            failed = True
-        else:
-            print(f"{path}: {'stored' if changed else 'as it was'}, {time.perf_counter() - start:.1f} s")
-    if failed and options.check:
+    with ThreadPoolExecutor(side_by_side()) as pool:
+        how = {"check": options.check, "no_run": options.no_run}
+        well = list(pool.map(lambda path: handle(path, **how), options.paths or notebooks()))
+    if not all(well) and options.check:
         print("Run `make notebooks` and look at what changes.", file=sys.stderr)
-    return int(failed)
+    return int(not all(well))
 
 
 if __name__ == "__main__":

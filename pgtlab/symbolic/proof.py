@@ -44,6 +44,11 @@ def _vanishes(difference):
     unknown = difference.atoms(AppliedUndef, sp.Derivative)
     difference = difference.xreplace({each: sp.Dummy() for each in unknown})
     try:
+        if _remainder(difference, {}) != 0:
+            return False
+    except (ValueError, ZeroDivisionError):  # no such fraction, or one of its denominators is 0 there
+        pass
+    try:
         # A fraction of polynomials with rational coefficients is 0 only if nothing is left of its numerator,
         # once that is multiplied out.
         return _fraction(difference, _ring(difference))[0] == 0
@@ -52,6 +57,38 @@ def _vanishes(difference):
         numerator, _ = sp.fraction(sp.together(difference))
         expanded = sp.expand(numerator)
     return expanded == 0 or (not _is_not_0_somewhere(difference) and sp.simplify(difference) == 0)
+
+
+#: A prime above all numbers that a proof writes down.
+_PRIME = 2**61 - 1
+
+
+def _remainder(expression, known):
+    """Return the value of a fraction of polynomials at one point, modulo a prime.
+
+    A fraction that is 0 everywhere is 0 there too, and its remainder 0: any other remainder disproves it, in
+    the time that it takes to read the expression once.
+    """
+    if expression in known:
+        return known[expression]
+    if expression.is_Rational:
+        value = expression.p * pow(expression.q, -1, _PRIME)
+    elif expression.is_Symbol:
+        value = 3 ** (len(known) + 40)
+    elif expression.is_Add:
+        value = sum(_remainder(each, known) for each in expression.args)
+    elif expression.is_Mul:
+        value = 1
+        for each in expression.args:
+            value = value * _remainder(each, known) % _PRIME
+    elif expression.is_Pow and expression.exp.is_Integer:
+        base, n = _remainder(expression.base, known), int(expression.exp)
+        if base == 0 and n < 0:
+            raise ZeroDivisionError
+        value = pow(base, n, _PRIME)
+    else:
+        raise ValueError
+    return known.setdefault(expression, value % _PRIME)
 
 
 def _ring(expression):

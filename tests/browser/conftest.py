@@ -1,5 +1,9 @@
 """The built book in a real browser: pages over http and as files, a Chromium, and what it reports.
 
+A page is visited once for each way in which a reader may come to it, and every question that only looks
+is asked on that visit: a test takes `seen` and names its visits: `@pytest.mark.on("desktop", "phone")`. What
+moves, presses or changes something opens a page of its own, by `visit`.
+
 Nothing here reaches the network: a request that is not for the book is recorded and refused. Without a book
 or a browser the tests are skipped and say why; with CI=true that is a failure.
 """
@@ -32,7 +36,25 @@ ARGUMENTS = [
     "--disable-quic",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
-DESKTOP = (1280, 900)
+DESKTOP, PHONE = (1280, 900), (390, 844)
+PAPER = (680, 1002)  # what A4 leaves inside the margins of print.css, in CSS pixels
+
+# How a page may be visited.
+VISITS = {
+    "desktop": {"size": DESKTOP, "theme": "light"},
+    "desktop, dark": {"size": DESKTOP, "theme": "dark"},
+    "phone": {"size": PHONE, "theme": "light"},
+    "phone, dark": {"size": PHONE, "theme": "dark"},
+    "file": {"by": "file"},
+    "paper": {"size": PAPER, "media": "print"},
+}
+SAMPLES = "figures.html"  # the page of samples, which stands beside those of the book
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "on(*visits, pages=..., samples=False): the visits on which `seen` is asked"
+    )
 
 
 def pytest_collection_modifyitems(items):
@@ -40,6 +62,10 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            for visited in {"seen", "walked"} & set(
+                item.fixturenames
+            ):  # by one process, which asks all of it
+                item.add_marker(pytest.mark.xdist_group(f"{visited} {item.callspec.id}"))
 
 
 def reader_pages():
@@ -52,15 +78,33 @@ def reader_pages():
     ]
 
 
+@functools.cache
+def pages_with(text):
+    return [page for page in reader_pages() if text in (BOOK / page).read_text("utf-8")]
+
+
+# The pages that a test may ask for, each kind by its name.
+PAGES = {
+    "book_page": reader_pages,
+    "text_page": lambda: [page for page in reader_pages() if page.startswith("book/")],
+    "explore_page": lambda: pages_with('class="pgt-explore"'),
+}
+
+
 def pytest_generate_tests(metafunc):
-    if "book_page" in metafunc.fixturenames:
-        metafunc.parametrize("book_page", reader_pages() or ["(no book)"])
-    if "text_page" in metafunc.fixturenames:
-        found = [page for page in reader_pages() if page.startswith("book/")]
-        metafunc.parametrize("text_page", found or ["(no book)"])
-    if "explore_page" in metafunc.fixturenames:
-        found = [page for page in reader_pages() if 'class="pgt-explore"' in (BOOK / page).read_text("utf-8")]
-        metafunc.parametrize("explore_page", found or ["(no page with explore)"])
+    for kind, pages in PAGES.items():
+        if kind in metafunc.fixturenames:
+            metafunc.parametrize(kind, pages() or [f"(no {kind})"], scope="session")
+    if "seen" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("on")
+        pages = PAGES[mark.kwargs.get("pages", "book_page")]() or ["(no book)"]
+        asked = [
+            (page, visit)
+            for page in [SAMPLES] * mark.kwargs.get("samples", False) + pages
+            for visit in mark.args
+        ]
+        names = [f"{page} ({visit})" for page, visit in asked]
+        metafunc.parametrize("seen", asked, ids=names, indirect=True, scope="session")
 
 
 def missing(reason):
@@ -126,26 +170,27 @@ class Visit:
 
     page: object
     origin: str
+    name: str
     errors: list = field(default_factory=list)
     outside: list = field(default_factory=list)
     failed: list = field(default_factory=list)
 
 
-@pytest.fixture
-def visit(browser, serve):
-    """Open a page: visit(folder, path, by="http" or "file", size=..., theme="light" or "dark", ...).
+@pytest.fixture(scope="session")
+def open_page(browser, serve):
+    """Open a page: open_page(folder, path, by="http" or "file", size=..., theme="light" or "dark", ...).
 
     `before` are scripts that run before those of the page; `settle=False` does not wait for mathematics.
     """
-    contexts = []
 
-    def opened(folder, path, *, by="http", size=DESKTOP, theme="light", before=(), settle=True, **options):
+    def opened(
+        folder, path, *, by="http", size=DESKTOP, theme="light", media=None, before=(), settle=True, **options
+    ):
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]}, color_scheme=theme, **options
         )
-        contexts.append(context)
         origin = serve(folder) if by == "http" else folder.as_uri()
-        made = Visit(context.new_page(), origin)
+        made = Visit(context.new_page(), origin, path)
         context.add_init_script(
             f"try {{ localStorage.mode = localStorage.theme = '{theme}' }} catch (error) {{}}"
         )
@@ -169,11 +214,55 @@ def visit(browser, serve):
         page.goto(f"{origin}/{path}", wait_until="load")
         if settle and options.get("java_script_enabled", True):
             page.evaluate("async () => { if (window.MathJax?.startup) await MathJax.startup.promise; }")
+        if media:
+            page.emulate_media(media=media)
         return made
 
+    return opened
+
+
+@pytest.fixture
+def visit(open_page):
+    """Open a page as `open_page` does, for one test alone."""
+    made = []
+
+    def opened(*where, **how):
+        made.append(open_page(*where, **how))
+        return made[-1]
+
     yield opened
-    for context in contexts:
-        context.close()
+    for each in made:
+        each.page.context.close()
+
+
+@pytest.fixture(scope="session")
+def seen(request, open_page, book):
+    """A page on one visit, which all tests share that only look."""
+    path, how = request.param
+    folder = request.getfixturevalue("samples")[0] if path == SAMPLES else book
+    made = open_page(folder, path, **VISITS[how])
+    made.page.wait_for_timeout(300)  # what scripts fetch after loading
+    yield made
+    made.page.context.close()
+
+
+# The same question is asked once: of the words of one kind in a piece of code one keeps its colour, and
+# formulas lose their strokes, which have neither text nor name. Returns what puts the page back.
+ONCE = """() => {
+  const blocks = [...document.querySelectorAll(".highlight, mjx-container > svg")].map(block => {
+    const kept = block.cloneNode(false);
+    kept.append(...block.childNodes);
+    const kinds = new Set();
+    block.append(...(block.matches("svg") ? [] : kept.cloneNode(true).childNodes));
+    for (const word of block.querySelectorAll("span[class]")) {
+      if (word.firstElementChild) continue;
+      if (kinds.has(word.className)) word.replaceWith(...word.childNodes);
+      kinds.add(word.className);
+    }
+    return [block, kept];
+  });
+  return () => blocks.forEach(([block, kept]) => block.replaceChildren(...kept.childNodes));
+}"""
 
 
 @pytest.fixture(scope="session")
@@ -187,10 +276,13 @@ def axe_violations():
     def violations(page):
         page.evaluate(source)
         return page.evaluate(
-            """async () => {
-              const rules = { "label-content-name-mismatch": { enabled: true } };
-              return (await axe.run({ rules })).violations;
-            }"""
+            f"""async () => {{
+              const restore = ({ONCE})();
+              const rules = {{ "label-content-name-mismatch": {{ enabled: true }} }};
+              const found = (await axe.run({{ rules, resultTypes: ["violations"] }})).violations;
+              restore();
+              return found;
+            }}"""
         )
 
     return violations
@@ -204,26 +296,32 @@ def rng():
 redraws = {}
 
 
-@pytest.fixture(scope="session")
-def record_redraws():
+@pytest.fixture
+def record_redraws(record_property):
     """Keep the times of redraws, in milliseconds, for the summary and for _build/redraw-times.json."""
 
     def record(figure, times):
-        redraws[figure] = {
+        summary = {
             "moves": len(times),
             "median": round(statistics.median(times), 2),
             "p95": round(statistics.quantiles(times, n=20)[-1], 2),
             "max": round(max(times), 2),
         }
+        record_property("redraws", (figure, summary))
 
     return record
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "call":  # reports come from every process that tests
+        redraws.update(times for name, times in report.user_properties if name == "redraws")
 
 
 def pytest_terminal_summary(terminalreporter):
     if not redraws:
         return
     terminalreporter.section("redraws: milliseconds of script and layout a move")
-    for figure, times in redraws.items():
+    for figure, times in sorted(redraws.items()):
         terminalreporter.line(
             f"{figure}: median {times['median']}, 95th percentile {times['p95']}, max {times['max']} "
             f"({times['moves']} moves)"

@@ -1,7 +1,9 @@
 """Every `explore` figure: each frame, reached in random order, is Python's SVG; and everyone can use it."""
 
 import json
+import random
 import re
+from dataclasses import dataclass
 from html.parser import HTMLParser
 
 import pytest
@@ -53,7 +55,7 @@ def draw_side(side, rate):
     return figure
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def samples(tmp_path_factory):
     """A page with figures of all kinds, and the figures."""
     with pytest.MonkeyPatch.context() as patch:
@@ -152,13 +154,18 @@ def random_order(rng, n):
     return [*rng.sample(range(n), n), *(rng.randrange(n) for _ in range(n))]
 
 
+NODES = "([index, order]) => walk(index, order, svg => JSON.stringify(nodesOf(svg)))"
+
+
 def assert_frames(page, index, frames, order):
-    seen = page.evaluate(
-        "([index, order]) => walk(index, order, svg => JSON.stringify(nodesOf(svg)))", [index, order]
-    )
-    assert len(seen) == len(order)
+    assert_same_frames(index, frames, order, page.evaluate(NODES, [index, order]))
+
+
+def assert_same_frames(index, frames, order, texts):
+    """Compare what the page showed on a walk, node for node, with the frames that Python drew."""
+    assert len(texts) == len(order)
     expected = {}
-    for frame, text in zip(order, seen, strict=True):
+    for frame, text in zip(order, texts, strict=True):
         if frame not in expected:
             expected[frame] = Nodes(frames[frame]).list
         got = json.loads(text)
@@ -199,15 +206,6 @@ def figures_of(page):
     return found
 
 
-def test_every_frame_of_the_book_is_the_one_that_was_packed(book, visit, rng, explore_page):
-    seen = visit(book, explore_page, before=[WALKER])
-    found = figures_of(seen.page)
-    assert found
-    for index, (_, frames) in enumerate(found):
-        assert_frames(seen.page, index, frames, random_order(rng, len(frames)))
-    assert seen.errors == []
-
-
 # --- time -----------------------------------------------------------------------------------------------
 
 # Times each callback that a move asks for, and the layout it causes. Nothing is asserted: times are recorded.
@@ -225,15 +223,67 @@ window.requestAnimationFrame = callback => callback.toString().includes("redraw"
 """
 
 
-def test_redraw_times_are_recorded(book, visit, rng, explore_page, record_redraws):
-    page = visit(book, explore_page, before=[STOPWATCH, WALKER]).page
-    for index, (name, frames) in enumerate(figures_of(page)):
-        page.evaluate("() => { redrawTimes.length = 0; }")
+@dataclass
+class Walk:
+    """What the page showed while a figure went through frames in a random order."""
+
+    name: str
+    frames: list
+    order: list
+    texts: list
+    times: list
+    cut_off: list
+
+
+# How far texts reach over the edge of the figure, and by which text.
+CUT_OFF = """svg => {
+  const edge = svg.getBoundingClientRect();
+  return [...svg.querySelectorAll("text")].filter(text => text.textContent.trim()).map(text => {
+    const box = text.getBoundingClientRect();
+    const over = [edge.left - box.left, edge.top - box.top, box.right - edge.right, box.bottom - edge.bottom];
+    return [Math.max(...over), text.textContent];
+  }).filter(([over]) => over > 0.75).map(([over, text]) => `${text} by ${over.toFixed(1)} px`);
+}"""
+
+
+@pytest.fixture(scope="session")
+def walked(explore_page, open_page, book):
+    """A page whose figures have each gone through all of their frames, and what was seen on the way."""
+    seen = open_page(book, explore_page, before=[STOPWATCH, WALKER])
+    rng, walks = random.Random(8), []
+    for index, (name, frames) in enumerate(figures_of(seen.page)):
+        seen.page.evaluate("() => { redrawTimes.length = 0; }")
         order = random_order(rng, len(frames))
-        page.evaluate("([index, order]) => walk(index, order, () => null)", [index, order])
-        times = page.evaluate("redrawTimes")
-        assert len(times) >= len(set(order)) - 1
-        record_redraws(f"{explore_page} {name}", times)
+        texts = seen.page.evaluate(NODES, [index, order])
+        times = seen.page.evaluate("redrawTimes")
+        corners = sorted({0, len(frames) // 2, len(frames) - 1})
+        cut = seen.page.evaluate(f"([index, order]) => walk(index, order, {CUT_OFF})", [index, corners])
+        walks.append(Walk(name, frames, order, texts, times, cut))
+    yield seen, walks
+    seen.page.context.close()
+
+
+def test_every_frame_of_the_book_is_the_one_that_was_packed(walked):
+    seen, walks = walked
+    assert walks
+    for index, walk in enumerate(walks):
+        assert_same_frames(index, walk.frames, walk.order, walk.texts)
+    assert seen.errors == []
+    assert seen.outside == []
+
+
+def test_redraw_times_are_recorded(walked, record_redraws):
+    seen, walks = walked
+    for walk in walks:
+        assert len(walk.times) >= len(set(walk.order)) - 1
+        record_redraws(f"{seen.name} {walk.name}", walk.times)
+
+
+def test_no_text_is_cut_off_at_the_edge_of_a_figure(walked):
+    for walk in walked[1]:
+        assert walk.cut_off == [[] for _ in walk.cut_off], (
+            f"{walk.name}: give the axes more room (subplots_adjust)"
+        )
 
 
 def test_a_drag_is_drawn_once_a_frame(samples, visit):
@@ -295,45 +345,26 @@ def test_the_keyboard_moves_the_sliders(figure_page):
         assert seen.errors == []
 
 
-def test_every_control_has_a_name_a_place_for_a_finger_and_sits_inside_the_page(figure_page):
-    for seen in figure_page(size=PHONE):
-        controls = seen.page.locator(".pgt-explore-controls :is(input, select)")
-        assert controls.count() > 0
-        for control in controls.all():
-            assert control.evaluate("input => input.labels.length") == 1
-            box = control.bounding_box()
-            assert box["height"] >= 44
-            assert box["x"] >= 0
-            assert box["x"] + box["width"] <= PHONE[0]
+@pytest.mark.on("phone", pages="explore_page", samples=True)
+def test_every_control_has_a_name_a_place_for_a_finger_and_sits_inside_the_page(seen):
+    controls = seen.page.locator(".pgt-explore-controls :is(input, select)")
+    assert controls.count() > 0
+    for control in controls.all():
+        assert control.evaluate("input => input.labels.length") == 1
+        box = control.bounding_box()
+        assert box["height"] >= 44
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE[0]
 
 
-def test_text_of_a_figure_is_large_enough_on_a_phone(figure_page):
-    for seen in figure_page(size=PHONE):
-        for name, scale in seen.page.eval_on_selector_all(
-            ".pgt-explore svg",
-            """all => all.map(svg => [svg.closest(".pgt-explore").id,
-                                      svg.getBoundingClientRect().width / svg.viewBox.baseVal.width])""",
-        ):
-            assert scale >= 0.9, f"{name}: 10 pt text is {10 * scale:.1f} px high: make the figure less wide"
-
-
-# How far texts reach over the edge of the figure, and by which text.
-CUT_OFF = """svg => {
-  const edge = svg.getBoundingClientRect();
-  return [...svg.querySelectorAll("text")].filter(text => text.textContent.trim()).map(text => {
-    const box = text.getBoundingClientRect();
-    const over = [edge.left - box.left, edge.top - box.top, box.right - edge.right, box.bottom - edge.bottom];
-    return [Math.max(...over), text.textContent];
-  }).filter(([over]) => over > 0.75).map(([over, text]) => `${text} by ${over.toFixed(1)} px`);
-}"""
-
-
-def test_no_text_is_cut_off_at_the_edge_of_a_figure(book, visit, explore_page):
-    page = visit(book, explore_page, before=[WALKER]).page
-    for index, (name, frames) in enumerate(figures_of(page)):
-        corners = sorted({0, len(frames) // 2, len(frames) - 1})
-        cut = page.evaluate(f"([index, order]) => walk(index, order, {CUT_OFF})", [index, corners])
-        assert cut == [[] for _ in corners], f"{name}: give the axes more room (subplots_adjust)"
+@pytest.mark.on("phone", pages="explore_page", samples=True)
+def test_text_of_a_figure_is_large_enough_on_a_phone(seen):
+    for name, scale in seen.page.eval_on_selector_all(
+        ".pgt-explore svg",
+        """all => all.map(svg => [svg.closest(".pgt-explore").id,
+                                  svg.getBoundingClientRect().width / svg.viewBox.baseVal.width])""",
+    ):
+        assert scale >= 0.9, f"{name}: 10 pt text is {10 * scale:.1f} px high: make the figure less wide"
 
 
 def test_without_scripts_the_figure_stands_and_the_page_says_what_is_missing(figure_page):
@@ -381,13 +412,12 @@ def test_on_paper_the_values_stand_in_place_of_the_sliders(figure_page):
         assert f"= {text}" in seen.page.locator(".pgt-explore-values").first.inner_text()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_figure_stands_on_white_in_both_themes(figure_page, theme):
-    for seen in figure_page(theme=theme):
-        colours = seen.page.eval_on_selector_all(
-            ".pgt-explore-figure", "all => all.map(node => getComputedStyle(node).backgroundColor)"
-        )
-        assert set(colours) == {"rgb(255, 255, 255)"}
+@pytest.mark.on("desktop", "desktop, dark", pages="explore_page", samples=True)
+def test_a_figure_stands_on_white_in_both_themes(seen):
+    colours = seen.page.eval_on_selector_all(
+        ".pgt-explore-figure", "all => all.map(node => getComputedStyle(node).backgroundColor)"
+    )
+    assert set(colours) == {"rgb(255, 255, 255)"}
 
 
 @pytest.mark.parametrize("size", [PHONE, (1280, 900)], ids=["phone", "desktop"])
@@ -400,11 +430,11 @@ def test_axe_finds_nothing_in_figures_of_all_kinds(samples, visit, axe_violation
     assert [v["id"] for v in axe_violations(page)] == ["label"]
 
 
-def test_ids_of_figures_are_unique_in_the_page(figure_page):
-    for seen in figure_page():
-        ids = seen.page.eval_on_selector_all("[id]", "all => all.map(node => node.id)")
-        of_figures = seen.page.eval_on_selector_all(
-            ".pgt-explore, .pgt-explore [id]", "all => all.map(node => node.id)"
-        )
-        assert len(of_figures) > 1
-        assert sorted({key for key in of_figures if ids.count(key) > 1}) == []
+@pytest.mark.on("desktop", pages="explore_page", samples=True)
+def test_ids_of_figures_are_unique_in_the_page(seen):
+    ids = seen.page.eval_on_selector_all("[id]", "all => all.map(node => node.id)")
+    of_figures = seen.page.eval_on_selector_all(
+        ".pgt-explore, .pgt-explore [id]", "all => all.map(node => node.id)"
+    )
+    assert len(of_figures) > 1
+    assert sorted({key for key in of_figures if ids.count(key) > 1}) == []

@@ -9,14 +9,8 @@ PAPER = (680, 1002)  # what A4 leaves inside the margins of print.css, in CSS pi
 
 @pytest.fixture
 def printed(book, visit):
-    """Opens a page as it is laid out for paper."""
-
-    def opened(path, **options):
-        seen = visit(book, path, size=PAPER, **options)
-        seen.page.emulate_media(media="print")
-        return seen.page
-
-    return opened
+    """Opens a page as it is laid out for paper, to change it there."""
+    return lambda path, **options: visit(book, path, size=PAPER, media="print", **options).page
 
 
 # What reaches over the edge of the paper, or out of a box that hides it or would scroll.
@@ -78,8 +72,9 @@ BESIDE = (
 )
 
 
-def test_a_page_prints_whole_and_alone(printed, text_page):
-    page = printed(text_page)
+@pytest.mark.on("paper", pages="text_page")
+def test_a_page_prints_whole_and_alone(seen):
+    page = seen.page
     assert page.evaluate(CUT_OFF) == []
     assert page.evaluate(LOST) == []
     assert [node.get_attribute("class") for node in page.locator(BESIDE).all() if node.is_visible()] == []
@@ -100,8 +95,9 @@ def test_a_closed_solution_would_be_seen(printed):
     assert page.evaluate(LOST) != []
 
 
-def test_figures_stand_whole_with_caption_and_values(printed, explore_page):
-    page = printed(explore_page)
+@pytest.mark.on("paper", pages="explore_page")
+def test_figures_stand_whole_with_caption_and_values(seen):
+    page = seen.page
     for root in page.locator(".pgt-explore").all():
         figure = root.locator("xpath=ancestor::figure")
         assert figure.evaluate("node => getComputedStyle(node).breakInside") == "avoid"
@@ -122,8 +118,9 @@ CLOSED = """all => all.map(summary => [
 ])"""
 
 
-def test_code_that_stays_closed_says_so(printed, explore_page):
-    page = printed(explore_page)
+@pytest.mark.on("paper", pages="explore_page")
+def test_code_that_stays_closed_says_so(seen):
+    page = seen.page
     notes = page.eval_on_selector_all("details.hide > summary", CLOSED)
     assert notes
     for there, asks_for_a_click, note in notes:
@@ -133,6 +130,7 @@ def test_code_that_stays_closed_says_so(printed, explore_page):
     page.eval_on_selector_all("details.hide", "all => all.forEach(node => { node.open = true })")
     assert {note for _, _, note in page.eval_on_selector_all("details.hide > summary", CLOSED)} == {"none"}
     assert page.locator("details.hide pre").first.is_visible()
+    page.eval_on_selector_all("details.hide", "all => all.forEach(node => { node.open = false })")
 
 
 def test_the_solution_of_a_set_stays_closed_and_says_so(printed):

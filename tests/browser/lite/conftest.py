@@ -5,6 +5,7 @@ server, as on a project page. The Pyodide comes from PGTLAB_PYODIDE, or from .ve
 `make test-lite` puts it. By default readers get Pyodide compiled; so do these tests, but for the small site.
 """
 
+import fcntl
 import functools
 import hashlib
 import http.server
@@ -178,16 +179,18 @@ def pyodide():
 
 @pytest.fixture(scope="session")
 def compiled_pyodide(browser, pyodide):
-    """What the notebooks need of it, compiled; made once, and kept beside it."""
+    """What the notebooks need of it, compiled: made once, by the first process that tests, and kept."""
     folder = pyodide.with_name(f"{pyodide.name}-compiled")
-    if folder.exists() and folder.stat().st_mtime < pyodide.stat().st_mtime:
-        shutil.rmtree(folder)
-    if not folder.exists():
-        with tempfile.TemporaryDirectory(dir=pyodide.parent) as temporary:
-            made = Path(temporary, "pyodide")
-            runpy.run_path(str(ROOT / "tools" / "lite.py"))["copy_pyodide"](pyodide, made)
-            compile_pyodide(browser, made)
-            made.rename(folder)
+    with open(pyodide.with_name(f"{pyodide.name}-lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.exists() and folder.stat().st_mtime < pyodide.stat().st_mtime:
+            shutil.rmtree(folder)
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(dir=pyodide.parent) as temporary:
+                made = Path(temporary, "pyodide")
+                runpy.run_path(str(ROOT / "tools" / "lite.py"))["copy_pyodide"](pyodide, made)
+                compile_pyodide(browser, made)
+                made.rename(folder)
     return folder
 
 
@@ -300,18 +303,23 @@ def notebook(browser, lite):
 times = {}
 
 
-@pytest.fixture(scope="session")
-def record_time():
+@pytest.fixture
+def record_time(record_property):
     """Keep what was measured, for the summary and for _build/lite-times.json."""
-    return times.__setitem__
+    return lambda name, value: record_property("time", (name, value))
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "call":  # reports come from every process that tests
+        times.update(value for name, value in report.user_properties if name == "time")
 
 
 def pytest_terminal_summary(terminalreporter):
     if not times:
         return
     terminalreporter.section("in the browser")
-    for name, value in times.items():
+    for name, value in sorted(times.items()):
         terminalreporter.line(f"{name}: {value}")
     target = ROOT / "_build" / "lite-times.json"
     target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(times, indent=2) + "\n", encoding="utf-8")
+    target.write_text(json.dumps(dict(sorted(times.items())), indent=2) + "\n", encoding="utf-8")
