@@ -25,7 +25,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-KEPT = ROOT / ".venv" / "times"
+KEPT = Path(os.environ.get("PGT_TIMES", ROOT / ".venv" / "times"))
 
 #: Seconds that a stage may take: so many, and so many more for each page of the book.
 SHARES = {

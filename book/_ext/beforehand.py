@@ -2,10 +2,10 @@
 
 Sphinx reads one page after the other, and a page that is a notebook waits there for its kernel. With
 `execute_notebooks: force` every notebook that a build will read therefore runs beforehand, one on each core,
-and Sphinx finds its outputs in a folder that each build begins anew. A notebook that fails here is left to
-Sphinx, which runs it again and says what is wrong.
+and Sphinx finds its outputs in a folder that each build begins anew.
 """
 
+import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +17,13 @@ from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.read import create_nb_reader
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 from kernels import AsyncManager, side_by_side
 
 logger = logging.getLogger(__name__)
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def prepare(app: Sphinx, config: Config) -> None:
@@ -63,10 +65,15 @@ def run_beforehand(app: Sphinx, env, pages: list[str]) -> None:
     start = time.monotonic()
     with ThreadPoolExecutor(side_by_side()) as pool:
         results = pool.map(lambda page: execute(page, found[page]), longest_first)
+        failures = []
         for page, result in zip(longest_first, results, strict=True):
             if result.err is None:
                 bundle = CacheBundleIn(result.nb, env.doc2path(page), data={"execution_seconds": result.time})
                 cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+            else:
+                failures.append(f"{page}.ipynb: {ANSI.sub('', str(result.err))}")
+    if failures and config.execution_raise_on_error:
+        raise ExtensionError("\n\n".join(failures))
     if found:
         logger.info(
             "ran %d notebooks, %d side by side, in %.0f s",
