@@ -246,22 +246,40 @@ def seen(request, open_page, book):
     made.page.context.close()
 
 
-# The same question is asked once: of the words of one kind in a piece of code one keeps its colour, and
-# formulas lose their strokes, which have neither text nor name. Returns what puts the page back.
+# The same question is asked once: of the words of one kind in a piece of code the longest keeps its colour (axe
+# does not judge single letters), and formulas lose their strokes, which have neither text nor name. Returns what
+# puts the page back.
 ONCE = """() => {
   const blocks = [...document.querySelectorAll(".highlight, mjx-container > svg")].map(block => {
     const kept = block.cloneNode(false);
     kept.append(...block.childNodes);
-    const kinds = new Set();
-    block.append(...(block.matches("svg") ? [] : kept.cloneNode(true).childNodes));
-    for (const word of block.querySelectorAll("span[class]")) {
-      if (word.firstElementChild) continue;
-      if (kinds.has(word.className)) word.replaceWith(...word.childNodes);
-      kinds.add(word.className);
-    }
+    if (block.matches("svg")) return [block, kept];
+    block.append(...kept.cloneNode(true).childNodes);
+    const words = [...block.querySelectorAll("span[class]")].filter(word => !word.firstElementChild);
+    const longest = {};
+    for (const word of words)
+      if (!(longest[word.className]?.textContent.length >= word.textContent.length)) longest[word.className] = word;
+    for (const word of words) if (longest[word.className] !== word) word.replaceWith(...word.childNodes);
     return [block, kept];
   });
   return () => blocks.forEach(([block, kept]) => block.replaceChildren(...kept.childNodes));
+}"""
+
+
+# Each node with the number of the piece of code in which it lies, -1 for none.
+AXE = """async once => {
+  const restore = eval(once);
+  const rules = { "label-content-name-mismatch": { enabled: true } };
+  const { violations } = await axe.run({ rules, resultTypes: ["violations"], elementRef: true });
+  const blocks = [...document.querySelectorAll(".highlight")];
+  for (const node of violations.flatMap(each => each.nodes)) {
+    node.block = blocks.indexOf(node.element.closest(".highlight"));
+    delete node.element;
+    for (const check of [...node.any, ...node.all, ...node.none])
+      for (const related of check.relatedNodes) delete related.element;
+  }
+  restore();
+  return violations;
 }"""
 
 
@@ -273,17 +291,9 @@ def axe_violations():
         missing("axe-core is not here: install requirements-test.txt")
     source = (Path(spec.origin).parent / "axe.min.js").read_text("utf-8")
 
-    def violations(page):
+    def violations(page, once=True):
         page.evaluate(source)
-        return page.evaluate(
-            f"""async () => {{
-              const restore = ({ONCE})();
-              const rules = {{ "label-content-name-mismatch": {{ enabled: true }} }};
-              const found = (await axe.run({{ rules, resultTypes: ["violations"] }})).violations;
-              restore();
-              return found;
-            }}"""
-        )
+        return page.evaluate(AXE, f"({ONCE})()" if once else "() => null")
 
     return violations
 
