@@ -78,7 +78,7 @@ class Formula:
         holds for the object that was built to meet it, and the mistake is one that was not. An algorithm
         stands for its exact mean or its fixed point. For a bound the left side is at most the right one.
     statement : str
-        In LaTeX.
+        In LaTeX, without its conditions; they stand in the book, at the formula's label.
     left_route, right_route : str
         How each side is found.
     left, right : callable of (mdp, policy)

@@ -29,8 +29,9 @@ class GeometricHorizon:
 
     Notes
     -----
-    The variance grows as q falls. In the linear-quadratic problem with closed-loop drift c it is infinite
-    once :math:`\gamma^2 c^4 \ge q`.
+    The variance grows as q falls. In the linear-quadratic problem with closed-loop drift c that of a return
+    is infinite once :math:`\gamma^2 \max(1, c^4) \ge q`, and that of REINFORCE in the gain, where each score
+    grows with the state, once :math:`\gamma^2 \max(1, c^6) \ge q`.
 
     References
     ----------
