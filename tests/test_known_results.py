@@ -105,7 +105,7 @@ def test_the_divergence_of_paths_is_that_of_the_policies_at_every_visit():
 
 
 def lstd_on_one_knob(cost, lam, weight, fading):
-    """Return w of LSTD-Q(lambda) with a feature for each state, over the four paths, in fractions."""
+    """Return v_0, v_1 and w of LSTD-Q(lambda) with a feature for each state, over the four paths."""
     half, gamma = Fraction(1, 2), Fraction(9, 10)
     left, right = [[Fraction(0)] * 3 for _ in range(3)], [Fraction(0)] * 3
     for first in (1, 0):
@@ -125,16 +125,18 @@ def lstd_on_one_knob(cost, lam, weight, fading):
                 factor = left[j][i] / left[i][i]
                 left[j] = [u - factor * v for u, v in zip(left[j], left[i], strict=True)]
                 right[j] -= factor * right[i]
-    return right[2] / left[2][2]
+    return [right[i] / left[i][i] for i in range(3)]
 
 
 @pytest.mark.parametrize("lam", [Fraction(0), Fraction(1, 2), Fraction(1)])
 def test_lstdq_as_published_misses_the_natural_gradient_whatever_lambda(lam):
     cost, gamma = Fraction(21, 20), Fraction(9, 10)
     natural = (1 - gamma * cost) / (1 + gamma)
+    V = [(1 - gamma * cost) / 2, -cost / 2]
+    assert (1 - cost) / 2 == Fraction(-1, 40) < 0 < natural
     for fading in (gamma, Fraction(1)):
-        assert lstd_on_one_knob(cost, lam, Fraction(1), fading) == (1 - cost) / 2 == Fraction(-1, 40)
-    assert lstd_on_one_knob(cost, lam, gamma, gamma) == natural > 0
+        assert lstd_on_one_knob(cost, lam, Fraction(1), fading) == [*V, (1 - cost) / 2]
+    assert lstd_on_one_knob(cost, lam, gamma, gamma) == [*V, natural]
     problem = gallery.one_knob(1.05)
     assert_allclose(natural_policy_gradient(*problem), [float(natural)], rtol=1e-12)
     assert_allclose(LSTDQ(float(lam)).fixed_point(*problem), [float(natural)], rtol=1e-12)
