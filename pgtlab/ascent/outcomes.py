@@ -22,6 +22,7 @@ from pgtlab.ascent.rules import (
 )
 from pgtlab.ascent.run import Run, described
 from pgtlab.ascent.traces import EligibilityTraces
+from pgtlab.ascent.two_time_scale import IncrementalNaturalActorCritic
 from pgtlab.compatible import (
     LSTDQ,
     TD,
@@ -423,6 +424,15 @@ OUTCOMES = (
         step_size=0.05,
         n_steps=600,
         because="with lambda = 1 the mean over an episode is the gradient, up to the step size",
+    ),
+    Outcome(
+        **_LATER_BEST,
+        rule=IncrementalNaturalActorCritic(
+            state_features="tabular", critic_step_size=0.5, n_episodes=50, slowing=40.0
+        ),
+        step_size=0.05,
+        n_steps=60,
+        because="the critic is faster than the policy and settles at the natural gradient, 8 everywhere",
     ),
     Outcome(
         **_LATER_WORST,

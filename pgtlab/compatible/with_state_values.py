@@ -198,7 +198,7 @@ class LSTDQ:
         \mathrm{SC} \, P (I - \gamma \lambda P_\pi)^{-1} (V_v - V^\pi) \big] = 0 :
 
     always for :math:`\lambda = 1`, and for every :math:`\lambda` if :math:`V^\pi` is in the span of the state
-    features.
+    features. This is the form with :math:`\gamma^t` at each visit; the published one has none, see the notes.
 
     Parameters
     ----------
@@ -221,10 +221,17 @@ class LSTDQ:
     :math:`\mathrm{FIM} \cdot w = E_{\rho, \pi}[\mathrm{SC} \, (Q^{(\beta)} + \gamma P V_v - \beta P U_v)]`.
     For :math:`V_v = V^\pi` the bracket is :math:`R + \gamma P V^\pi = Q^\pi`.
 
+    As published, every visit counts the same, without :math:`\gamma^t`. Then the limit is another, even with
+    :math:`V^\pi` in the span, and whatever :math:`\lambda`: with exact state values the errors have mean 0
+    given the past, so that of the trace only :math:`x_t` is left, and w solves
+    :math:`\sum_t E[\mathrm{SC}_t \, (A^\pi - \mathrm{SC}_t \cdot w)] = 0`. On the "one knob" of cost c that
+    is (1 - c)/2 in the place of (1 - 0.9 c)/1.9: for c = 1.05 the sign is wrong.
+
     References
     ----------
     S23, point 1 of "what the slides leave out". J. Peters and S. Schaal, "Natural actor-critic",
-    *Neurocomputing* 71, 2008, section 4.1.
+    *Neurocomputing* 71, 2008, section 4.1. P. S. Thomas, "Bias in natural actor-critic algorithms", *ICML*,
+    2014, for the missing :math:`\gamma^t` and the first unbiased versions.
 
     Examples
     --------
