@@ -11,6 +11,9 @@ from pgtlab.chain import chain
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
 from pgtlab.policies.linear_gaussian import spread
 
+#: Share of the largest reward by which the mean advantage of a policy may miss 0.
+_DIGITS = 1e-10
+
 
 @singledispatch
 def state_values(mdp, policy):
@@ -154,9 +157,16 @@ def advantages(mdp, policy):
     Raises
     ------
     ValueError
-        If the policy does not fit the problem, or the values do not exist (see `chain`).
+        If the policy does not fit the problem, the values do not exist (see `chain`), or they lose all their
+        digits, as they may within 1e-13 of discount 1.
     TypeError
         If an argument is of the wrong type.
+
+    Notes
+    -----
+    Exact, from :math:`R + \gamma \sum_{s'} P^a_{s,s'} (V(s') - V(s)) - (1 - \gamma) V(s)`: the constant that
+    the values have in common, as large as :math:`1 / (1 - \gamma)`, is never subtracted from itself. What the
+    mean over the actions misses of 0 is the residual of V, and corrects it, until that is down to rounding.
 
     References
     ----------
@@ -174,8 +184,31 @@ def advantages(mdp, policy):
 
 @advantages.register
 def _(mdp: FiniteMDP, policy):
-    V = state_values(mdp, policy)
-    return _backed_up(mdp, V, chain(mdp, policy)) - V[..., None]
+    process = chain(mdp, policy)
+    exists, scale = process.ends, np.abs(mdp.reward).max()
+    # V as the sum of two parts, of which the second holds the digits that the first has no room for.
+    V, rest, before = np.where(exists, process.solve(process.reward), 0.0), None, np.inf
+    while True:
+        A = mdp.reward + expected_change(mdp, V)
+        if rest is not None:
+            A = A + expected_change(mdp, rest)
+        missed = np.where(exists, np.vecdot(process.probs, A), 0.0)
+        largest = np.abs(missed).max()
+        if largest <= 1e-15 * scale or not largest <= before / 2:
+            break
+        rest = np.where(exists, process.solve(missed), 0.0) + (0.0 if rest is None else rest)
+        total = V + rest
+        V, rest, before = total, rest - (total - V), largest
+    if not largest <= _DIGITS * scale:
+        raise ValueError(
+            f"the advantages lose their digits: their mean over the policy's actions, 0, comes out as "
+            f"{largest:.2g} at rewards of up to {scale:g} and discount {mdp.discount:.17g}; expected a "
+            "discount further from 1, or an episode that ends sooner"
+        )
+    if process.all_end:
+        return A
+    # What may lead to a state without value has none either.
+    return np.where(exists[..., None] & (mdp.next_values(1.0 - exists) == 0), A, np.nan)
 
 
 @advantages.register
@@ -281,6 +314,38 @@ class Quadratic:
             for j in range(n):
                 total = total + spread(self.matrix[..., i, j], z[0].ndim) * z[i] * z[j]
         return _scalar(total)
+
+
+def expected_change(mdp, values):
+    r"""Mean change of a function over a discounted step, :math:`\gamma \sum_{s'} P^a_{s,s'} v(s') - v(s)`.
+
+    Parameters
+    ----------
+    mdp : FiniteMDP
+    values : ndarray, shape (..., S)
+        v; 0 after the end of an episode.
+
+    Returns
+    -------
+    ndarray, shape (..., S, A)
+
+    Notes
+    -----
+    A constant that the values have in common costs no digits, since only differences of values are added up:
+    :math:`\gamma \big( \sum_{s'} P^a_{s,s'} (v(s') - v(s)) - e(s, a) v(s) \big) - (1 - \gamma) v(s)` with
+    the probability e(s, a) of the end.
+    """
+    S, A = mdp.reward.shape
+    if mdp.is_sparse:
+        rows = mdp.transition
+        pair = np.repeat(np.arange(S * A), np.diff(rows.indptr))
+        weighted = rows.data * (values[rows.indices] - values[pair // A])
+        inside = np.bincount(pair, weighted, minlength=S * A).reshape(S, A)
+    else:
+        change = values[..., None, :] - values[..., :, None]
+        inside = (mdp.transition @ change[..., None])[..., 0]
+    here = values[..., None]
+    return mdp.discount * (inside - mdp.ending * here) - (1 - mdp.discount) * here
 
 
 def _backed_up(mdp, V, process):
