@@ -23,7 +23,7 @@ class Contrasts:
 
     With :math:`x_a = f(s, a) - \mathrm{SC}(s, a) \cdot w` and the weights :math:`\pi_a` of a state, the loss
     :math:`\sum_a \pi_a (x_a - \bar x)^2` is that of the differences of each action from the mean of those
-    before it,
+    before it, that is of the likelier ones,
 
     .. math:: \sum_{k \ge 1} \frac{\pi_k W_{k-1}}{W_k} (x_k - m_{k-1})^2, \qquad
         W_k = \sum_{j \le k} \pi_j, \quad m_k = \frac{1}{W_k} \sum_{j \le k} \pi_j x_j
@@ -52,34 +52,36 @@ class Contrasts:
 def contrasts(mdp, policy, rho, values=None):
     """Return the equations of the least squares of `values` (..., S, A) on the score under visits `rho`.
 
-    Without values their targets are 0. Raise ValueError where a value that counts is NaN, or where the scores
-    have another mean than 0.
+    Without values their targets are 0. The actions of a state are in the order of their probabilities. Raise
+    ValueError where a value that counts is NaN, or where the scores have another mean than 0.
     """
     logs = policy.log_probs()
     taken = np.isfinite(logs)
     here = visited(mdp, policy, rho)
     values = np.zeros(logs.shape) if values is None else existing(values, here[..., None] & taken)
-    phi = _scores(policy)
-    batch, (S, A) = logs.shape[:-2], logs.shape[-2:]
-    K = phi.shape[-1]
-    rows, targets = np.empty((*batch, S, A - 1, K)), np.empty((*batch, S, A - 1))
+    # The likeliest action first: from it and its like the others are told without loss.
+    order = np.argsort(-logs, axis=-1, kind="stable")
+    logs, values = (np.take_along_axis(each, order, axis=-1) for each in (logs, values))
+    phi = np.take_along_axis(_scores(policy), order[..., None], axis=-2)
+    taken = np.isfinite(logs)
+    *batch, S, A, K = phi.shape
     log_total = np.logaddexp.accumulate(logs, axis=-1)
-    with np.errstate(invalid="ignore"):
-        share = np.where(taken, np.exp(logs - log_total), 0.0)
-        log_weights = logs[..., 1:] + log_total[..., :-1] - log_total[..., 1:]
-    # Of the means before, all less the first action's own: m_0 = 0.
+    share = np.exp(logs - log_total)
+    # Of the mean of those before, less the first of all.
     mean, mean_value = np.zeros((*batch, S, K)), np.zeros((*batch, S))
-    for k in range(1, A):
-        rows[..., k - 1, :] = phi[..., k, :] - phi[..., 0, :]
-        rows[..., k - 1, :] -= mean
-        targets[..., k - 1] = values[..., k] - values[..., 0] - mean_value
+    rows, targets = phi[..., 1:, :], values[..., 1:] - values[..., :1]
+    rows -= phi[..., :1, :]
+    for k in range(A - 1):
+        rows[..., k, :] -= mean
+        targets[..., k] -= mean_value
         # W_k m_k = W_{k-1} m_{k-1} + pi_k x_k
-        mean += share[..., k, None] * rows[..., k - 1, :]
-        mean_value += share[..., k] * targets[..., k - 1]
-    seen = here[..., None] & taken[..., 1:] & np.isfinite(log_total[..., :-1])
+        mean += share[..., k + 1, None] * rows[..., k, :]
+        mean_value += share[..., k + 1] * targets[..., k]
+    log_weights = logs[..., 1:] + log_total[..., :-1] - log_total[..., 1:]
+    seen = here[..., None] & taken[..., 1:]
     known = seen & (rho >= FEWEST_VISITS)[..., None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_weights = np.where(known, np.log(rho)[..., None] + log_weights, -np.inf)
+    log_rho = np.log(np.where(rho >= FEWEST_VISITS, rho, 1.0))[..., None]
+    log_weights = np.where(known, log_rho + log_weights, -np.inf)
     rows[~seen] = 0.0
     return Contrasts(
         rows.reshape(*batch, -1, K),

@@ -102,22 +102,25 @@ def _least_norm(equations, squared):
 
 
 def _one(rows, targets, logs, seen, squared):
-    root = _root_weights(logs)
     if squared:
+        root = _root_weights(logs)
         w = _by_cholesky(root[:, None] * rows, root * targets)
         if w is not None:
             return w
-    rows, targets, logs, root = rows[seen], targets[seen], logs[seen], root[seen]
+    rows, targets, logs = rows[seen], targets[seen], logs[seen]
     directions = Directions(rows)
-    basis = directions.basis
-    if not basis.size:
+    reduced = rows @ directions.basis
+    # Actions that have the same score ask for nothing, however heavy they are.
+    asks = reduced.any(1)
+    if not asks.any():
         return np.zeros(rows.shape[1])
-    reduced = rows @ basis
+    reduced, targets, logs = reduced[asks], targets[asks], logs[asks]
+    root = _root_weights(logs)
     X, y = root[:, None] * reduced, root * targets
     z = _by_cholesky(X, y) if squared else _by_singular_values(X, y)
     if z is None:
         z = row_by_row(reduced, targets, logs)
-    return directions.least(basis @ z)
+    return directions.least(directions.basis @ z)
 
 
 def _root_weights(logs):
