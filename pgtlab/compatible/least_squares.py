@@ -52,10 +52,10 @@ def compatible_weights(mdp, policy, *, offset=None):
 
     Notes
     -----
-    Exact, by least squares on :math:`A^\pi`, which differs from :math:`Q^\pi` by what no score sees: by singular
-    values where the visits are of the same order, else row by row (see `natural_policy_gradient`, which gets
-    to the same vector by the Fisher information). What the scores can tell apart does not hang on how often
-    it is visited: without their weights, singular values below 1e-12 of the largest count as zero.
+    Exact, by least squares on :math:`A^\pi`, which differs from :math:`Q^\pi` by what no score sees. By
+    singular values where the visits are of the same order, else row by row, as `natural_policy_gradient`,
+    which gets to the same vector by the Fisher information. What the scores can tell apart does not hang on
+    how often it is visited: without their weights, singular values below 1e-12 of the largest count as zero.
 
     References
     ----------

@@ -385,7 +385,7 @@ def _fixed_values(mdp, policy, features, lam):
 
 
 def _projected(phi, right, rho, here):
-    r"""Return v (d,) of least norm with :math:`E_\rho[\phi (U v - V)] = 0`, from `right` (S, d + 1) = (U, V)."""
+    """Return v (d,) of least norm with E_rho[phi (U v - V)] = 0; `right` (S, d + 1) is U with V beside it."""
     phi, right, rho = phi[here], right[here], rho[here]
     directions = Directions(phi)
     r = directions.basis.shape[1]
@@ -399,11 +399,11 @@ def _projected(phi, right, rho, here):
     equations = equations / np.abs(equations[:, :-1]).max(1, keepdims=True)
     unit = np.abs(equations[:, :-1]).max(0)
     matrix = equations[:, :-1] / unit
-    if not np.linalg.cond(matrix, 1) <= _WELL_POSED:
+    condition = np.linalg.cond(matrix, 1)
+    if not condition <= _WELL_POSED:
         raise ValueError(
-            f"the equations of the state values have the condition number {np.linalg.cond(matrix, 1):.2g}, and "
-            "their solution few digits; expected state features of which none is nearly a combination of "
-            "the others"
+            f"the equations of the state values have the condition number {condition:.2g}, and their "
+            "solution few digits; expected state features of which none is nearly a combination of the others"
         )
     return directions.least(directions.basis @ (np.linalg.solve(matrix, equations[:, -1]) / unit))
 

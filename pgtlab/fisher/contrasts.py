@@ -114,8 +114,8 @@ def existing(values, counted):
     if missing.any():
         at = _validate.first(missing)
         raise ValueError(
-            f"the policy visits state {at[-2]} and may take action {at[-1]} there, which has no value: it may "
-            "lead to a state from which the episode need not end. Expected a discount below 1, or an end "
+            f"the policy visits state {at[-2]} and may take action {at[-1]} there, which has no value: it "
+            "may lead to a state from which the episode need not end. Expected a discount below 1, or an end "
             "that is sure after each action that is taken"
         )
     return np.where(counted, values, 0.0)

@@ -233,15 +233,15 @@ def triangular(rows, right, log_weights):
     half = np.where(unknown, -1e300, log_weights) / 2
     table = np.concatenate([rows, right], axis=1)
     size = np.abs(rows).max(1)
-    left, order, pending, disputed = np.ones(r, bool), [], np.ones(n, bool), None
+    left, order, pending = np.ones(r, bool), [], np.ones(n, bool)
+    disputed, scale = None, 0.0
     result = np.empty((r, table.shape[1]))
     for j in range(r):
         entries = np.where(left & pending[:, None], np.abs(table[:, :r]), 0.0)
         if not entries.any():
             raise ValueError(
-                f"the scores are linearly dependent but for a share of about {RANK_TOLERANCE:g}: what they can "
-                "tell apart is lost in rounding. Expected features of which none is nearly a combination of "
-                "the others, or exactly one"
+                "what the equations tell apart is lost in rounding; expected features of which none is nearly "
+                "a combination of the others"
             )
         with np.errstate(divide="ignore"):
             p = int(np.argmax(np.log(entries.max(1)) + half))
@@ -262,11 +262,13 @@ def triangular(rows, right, log_weights):
         result[j] = table[p]
         left[q], pending[p] = False, False
         order.append(q)
-    if disputed is not None and np.abs(table[disputed & pending, r:]).max(initial=0.0) > _AGREEMENT * scale:
+    # What is left of the equations of unknown weight is what they disagree by.
+    contested = np.zeros(n, bool) if disputed is None else disputed & pending
+    if np.abs(table[contested, r:]).max(initial=0.0) > _AGREEMENT * scale:
         raise ValueError(
-            "the least squares hang on states that are visited less than 1e-300 times, whose visits cannot be "
-            "told apart in double precision, and that ask for different weights; expected a policy or a start "
-            "that visits them more often, or a parameter for each state and action (SoftmaxPolicy.tabular), "
-            "for which visits do not count"
+            "the least squares hang on states that are visited less than 1e-300 times: by how much less one "
+            "than the other is lost in double precision, and they ask for different weights. Expected a "
+            "policy or a start that visits them more often, or a parameter for each state and action "
+            "(SoftmaxPolicy.tabular), for which visits do not count"
         )
     return result[:, :r], result[:, r:], np.array(order)
