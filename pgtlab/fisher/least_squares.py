@@ -162,7 +162,7 @@ def _by_cholesky(X, y):
 
 def _by_singular_values(X, y):
     """Return the solution by singular values, or None where those are as far apart as the weights."""
-    w, _, rank, singular = np.linalg.lstsq(X, y, rcond=WELL_CONDITIONED**-0.5)
+    w, _, rank, _ = np.linalg.lstsq(X, y, rcond=WELL_CONDITIONED**-0.5)
     return w if rank == X.shape[1] else None
 
 
@@ -240,8 +240,8 @@ def triangular(rows, right, log_weights):
         entries = np.where(left & pending[:, None], np.abs(table[:, :r]), 0.0)
         if not entries.any():
             raise ValueError(
-                "what the equations tell apart is lost in rounding; expected features of which none is nearly "
-                "a combination of the others"
+                "what the equations tell apart is lost in rounding; expected features of which none is "
+                "nearly a combination of the others"
             )
         with np.errstate(divide="ignore"):
             p = int(np.argmax(np.log(entries.max(1)) + half))
