@@ -99,7 +99,7 @@ def test_the_least_norm_does_not_hang_on_how_probable_the_actions_are(L):
 @pytest.mark.parametrize("share", [1e-10, 1e-100, 1e-290, 0.0])
 @pytest.mark.parametrize("tabular", [False, True])
 def test_a_state_that_is_hardly_visited_is_seen_as_well_as_another(share, tabular):
-    # C16: the second state, in which one action pays 3 and both end the episode, is visited 0.9 `share` times.
+    # C16: the second state, where one action pays 3 and both end the episode, is visited 0.9 `share` times.
     transition = np.zeros((2, 2, 2))
     transition[0, :, 1] = share
     mdp = FiniteMDP(transition, [[0.0, 0.0], [3.0, 0.0]], [1.0, 0.0], 0.9)
@@ -293,7 +293,7 @@ def test_scores_without_the_mean_0_are_refused():
 
 
 def test_a_batch_of_policies_of_ones_own_has_its_own_ways_each():
-    # From the start action 1 leads to the second state, where action 0 pays 1; the second policy takes it not.
+    # From the start action 1 leads to the second state, where action 0 pays 1. The second policy stays out.
     transition = np.zeros((2, 2, 2))
     transition[0, 1, 1] = 1.0
     mdp = FiniteMDP(transition, [[0.0, 0.0], [1.0, 0.0]], [1.0, 0.0], 0.9)
