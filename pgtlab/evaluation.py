@@ -189,9 +189,9 @@ def _(mdp: FiniteMDP, policy):
     # V as the sum of two parts, of which the second holds the digits that the first has no room for.
     V, rest, before = np.where(exists, process.solve(process.reward), 0.0), None, np.inf
     while True:
-        A = mdp.reward + expected_change(mdp, V)
+        A = mdp.reward + _change(mdp, V)
         if rest is not None:
-            A = A + expected_change(mdp, rest)
+            A = A + _change(mdp, rest)
         missed = np.where(exists, np.vecdot(process.probs, A), 0.0)
         largest = np.abs(missed).max()
         if largest <= 1e-15 * scale or not largest <= before / 2:
@@ -316,25 +316,9 @@ class Quadratic:
         return _scalar(total)
 
 
-def expected_change(mdp, values):
-    r"""Mean change of a function over a discounted step, :math:`\gamma \sum_{s'} P^a_{s,s'} v(s') - v(s)`.
-
-    Parameters
-    ----------
-    mdp : FiniteMDP
-    values : ndarray, shape (..., S)
-        v; 0 after the end of an episode.
-
-    Returns
-    -------
-    ndarray, shape (..., S, A)
-
-    Notes
-    -----
-    A constant that the values have in common costs no digits, since only differences of values are added up:
-    :math:`\gamma \big( \sum_{s'} P^a_{s,s'} (v(s') - v(s)) - e(s, a) v(s) \big) - (1 - \gamma) v(s)` with
-    the probability e(s, a) of the end.
-    """
+def _change(mdp, values):
+    r"""Return :math:`\gamma P v - v`, (..., S, A), as a sum of differences, in which no constant cancels."""
+    # gamma (sum_p P(s, a, p) (v(p) - v(s)) - e(s, a) v(s)) - (1 - gamma) v(s), with the probability e of the end
     S, A = mdp.reward.shape
     if mdp.is_sparse:
         rows = mdp.transition

@@ -223,6 +223,29 @@ def test_weights_are_right_near_discount_one(rest):
     assert_allclose(constant.fixed_point(mdp, policy), immediate, rtol=1e-8)
 
 
+def test_what_rounding_leaves_nothing_of_is_refused():
+    # Two pairs of states, each all but closed, and a discount with one bit less than 1.
+    rng = np.random.default_rng(21)
+    transition = rng.dirichlet(np.ones(4), size=(4, 2))
+    transition[:2, :, 2:] *= 1e-16
+    transition[2:, :, :2] *= 1e-16
+    transition /= transition.sum(-1, keepdims=True)
+    mdp = FiniteMDP(transition, rng.normal(size=(4, 2)), np.eye(4)[0], 1 - 2.0**-53)
+    for quantity in NATURAL:
+        with pytest.raises((ValueError, np.linalg.LinAlgError), match="digits|[Ss]ingular"):
+            quantity(mdp, SoftmaxPolicy.tabular(rng.normal(size=(4, 2))))
+
+
+def test_sparse_transitions_give_the_same_near_discount_one():
+    sparse = pytest.importorskip("scipy.sparse")
+    rng = np.random.default_rng(22)
+    dense = FiniteMDP(rng.dirichlet(np.ones(3), size=(3, 3)), rng.normal(size=(3, 3)), np.eye(3)[0], 1 - 1e-9)
+    rows = sparse.csr_array(dense.transition.reshape(9, 3))
+    thin = FiniteMDP(rows, dense.reward, dense.initial, dense.discount)
+    policy = SoftmaxPolicy(rng.normal(size=(3, 3, 2)), [2.0, -3.0])
+    assert_natural(thin, policy, compatible_weights(dense, policy), rtol=1e-8)
+
+
 # --- critics with state features -----------------------------------------------------------------------
 
 

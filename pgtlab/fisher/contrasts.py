@@ -62,7 +62,9 @@ def contrasts(mdp, policy, rho, values=None):
     # The likeliest action first: from it and its like the others are told without loss.
     order = np.argsort(-logs, axis=-1, kind="stable")
     logs, values = (np.take_along_axis(each, order, axis=-1) for each in (logs, values))
-    phi = np.take_along_axis(_scores(policy), order[..., None], axis=-2)
+    phi = _scores(policy)
+    phi = np.broadcast_to(phi, (*order.shape[:-2], *phi.shape[-3:]))
+    phi = np.take_along_axis(phi, order[..., None], axis=-2)
     taken = np.isfinite(logs)
     *batch, S, A, K = phi.shape
     log_total = np.logaddexp.accumulate(logs, axis=-1)
