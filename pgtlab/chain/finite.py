@@ -70,9 +70,8 @@ class FiniteChain:
     1e-16 S however long it goes on, and values one of 1e-8 at most, of the largest value or reward, or they
     are refused. With more states and sparse transitions the limit is 1e8 steps.
 
-    A row total that misses 1 by at most 1e-10 counts as 1 (see `FiniteMDP`): it is the probability of
-    staying that makes up for it. An action of probability exactly 0 counts as never taken. For a softmax that
-    probability was rounded to 0, and what follows is that of the rounded policy.
+    An action of probability exactly 0 counts as never taken. For a softmax that probability was rounded to 0,
+    and what follows is that of the rounded policy.
 
     Examples
     --------
@@ -289,17 +288,15 @@ class FiniteChain:
             rates = self.transition * mdp.discount
             if not self.all_end:
                 rates = rates.multiply(self.ends[:, None]).tocsr()
-            factors = _SparseLU(rates, self._stops)
+            factors = _SparseLU(rates)
         else:
             # -gamma P_pi, in one pass
             matrix = mdp.mixed_transition(-mdp.discount * self.probs)
             if not self.all_end:
                 matrix *= self.ends[..., None]
             rates = -matrix if near_1 else None
-            # The diagonal, 1 - gamma P_pi(s, s); with a discount near 1 by what leaves the state and what
-            # stops, as a row total that is rounded would weigh as much as the discount.
             diagonal = np.einsum("...ss->...s", matrix)  # a view
-            diagonal += 1.0 if mdp.discount < 0.99 else self._stops - matrix.sum(-1)
+            diagonal += 1.0
             factors = _StackedSolve(matrix) if matrix.ndim > 2 else _dense(matrix)
         if not near_1:
             return factors
@@ -371,13 +368,13 @@ class _StackedSolve:
 
 
 class _SparseLU:
-    """One sparse LU factorisation of diag(stops + row sums of rates) - rates, through SuperLU."""
+    """One sparse LU factorisation of I - rates, through SuperLU."""
 
-    def __init__(self, rates, stops):
-        from scipy.sparse import diags_array
+    def __init__(self, rates):
+        from scipy.sparse import eye_array
         from scipy.sparse.linalg import splu
 
-        matrix = diags_array(stops + rates @ np.ones(len(stops))) - rates
+        matrix = eye_array(rates.shape[0]) - rates
         # Rows are diagonally dominant, so the diagonal is a good pivot; then the order may be chosen for
         # little fill-in, and for a symmetric pattern, which most transition graphs nearly have.
         try:
