@@ -11,9 +11,6 @@ from pgtlab.chain import chain
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
 from pgtlab.policies.linear_gaussian import spread
 
-#: Share of the largest reward by which the mean advantage of a policy may miss 0.
-_DIGITS = 1e-10
-
 
 @singledispatch
 def state_values(mdp, policy):
@@ -43,7 +40,8 @@ def state_values(mdp, policy):
 
     Notes
     -----
-    Exact: one linear solve, relative error about 1e-16 / (1 - discount).
+    Exact: one linear solve. The relative error is about 1e-16 / (1 - discount) up to a discount of 0.99999
+    and at most 1e-8 beyond, of the largest value or reward; else the result is refused (see `FiniteChain`).
 
     References
     ----------
@@ -94,7 +92,9 @@ def action_values(mdp, policy):
     -------
     ndarray, shape (..., S, A), or Quadratic
         In units of reward. For the linear-quadratic problem a function of state and action.
-        NaN where `state_values` is, and for an action, never taken, that may lead to such a state.
+        NaN where `state_values` is, and for an action, never taken, that may lead to such a state. In every
+        sum over the actions such an action counts 0, as 0 times a number that does not exist is taken to
+        be 0.
 
     Raises
     ------
@@ -125,7 +125,8 @@ def action_values(mdp, policy):
 
 @action_values.register
 def _(mdp: FiniteMDP, policy):
-    return _backed_up(mdp, state_values(mdp, policy), chain(mdp, policy))
+    # Q(s, a) = R(s, a) + gamma sum_p P(s, a, p) V(p)
+    return chain(mdp, policy).action_values.copy()
 
 
 @action_values.register
@@ -152,21 +153,21 @@ def advantages(mdp, policy):
     Returns
     -------
     ndarray, shape (..., S, A), or Quadratic
-        In units of reward; the mean over the policy's actions is 0 in every state.
+        In units of reward; the mean over the policy's actions is 0 in every state. NaN where `action_values`
+        is.
 
     Raises
     ------
     ValueError
-        If the policy does not fit the problem, the values do not exist (see `chain`), or they lose all their
-        digits, as they may within 1e-13 of discount 1.
+        If the policy does not fit the problem, or the values do not exist (see `chain`).
     TypeError
         If an argument is of the wrong type.
 
     Notes
     -----
-    Exact, from :math:`R + \gamma \sum_{s'} P^a_{s,s'} (V(s') - V(s)) - (1 - \gamma) V(s)`: the constant that
-    the values have in common, as large as :math:`1 / (1 - \gamma)`, is never subtracted from itself. What the
-    mean over the actions misses of 0 is the residual of V, and corrects it, until that is down to rounding.
+    Exact, and more than the difference of the two results: with a discount near 1 both have a large part in
+    common, which is left out before they are rounded. Beyond a discount of 0.99999 each advantage is right
+    to 1e-8 of itself or of the largest reward, or it is refused.
 
     References
     ----------
@@ -185,36 +186,17 @@ def advantages(mdp, policy):
 @advantages.register
 def _(mdp: FiniteMDP, policy):
     process = chain(mdp, policy)
-    exists, scale = process.ends, np.abs(mdp.reward).max()
-    # V as the sum of two parts, of which the second holds the digits that the first has no room for.
-    V, rest, before = np.where(exists, process.solve(process.reward), 0.0), None, np.inf
-    while True:
-        A = mdp.reward + _change(mdp, V)
-        if rest is not None:
-            A = A + _change(mdp, rest)
-        missed = np.where(exists, np.vecdot(process.probs, A), 0.0)
-        largest = np.abs(missed).max()
-        if largest <= 1e-15 * scale or not largest <= before / 2:
-            break
-        rest = np.where(exists, process.solve(missed), 0.0) + (0.0 if rest is None else rest)
-        total = V + rest
-        V, rest, before = total, rest - (total - V), largest
-    if not largest <= _DIGITS * scale:
-        raise ValueError(
-            f"the advantages lose their digits: their mean over the policy's actions, 0, comes out as "
-            f"{largest:.2g} at rewards of up to {scale:g} and discount {mdp.discount:.17g}; expected a "
-            "discount further from 1, or an episode that ends sooner"
-        )
-    if process.all_end:
-        return A
-    # What may lead to a state without value has none either.
-    return np.where(exists[..., None] & (mdp.next_values(1.0 - exists) == 0), A, np.nan)
+    return process.less_mean(process.relative_action_values)
 
 
 @advantages.register
 def _(mdp: LinearQuadraticMDP, policy):
-    Q, V = action_values(mdp, policy), state_values(mdp, policy)
-    return Quadratic(Q.matrix - V.matrix * np.diag([1.0, 0.0]), Q.constant - V.constant)
+    Q, k = action_values(mdp, policy), policy.gain
+    (_, Q_xu), (_, Q_uu) = np.moveaxis(Q.matrix, (-2, -1), (0, 1))
+    # Less their mean over u = k x + s z, z ~ N(0, 1): Q_uu (u^2 - k^2 x^2 - s^2) + 2 Q_xu x (u - k x).
+    A_xx = -(Q_uu * k + 2 * Q_xu) * k
+    matrix = np.moveaxis(np.array([[A_xx, Q_xu], [Q_xu, Q_uu]]), (0, 1), (-2, -1))
+    return Quadratic(matrix, -Q_uu * policy.std**2)
 
 
 @singledispatch
@@ -314,33 +296,6 @@ class Quadratic:
             for j in range(n):
                 total = total + spread(self.matrix[..., i, j], z[0].ndim) * z[i] * z[j]
         return _scalar(total)
-
-
-def _change(mdp, values):
-    r"""Return :math:`\gamma P v - v`, (..., S, A), as a sum of differences, in which no constant cancels."""
-    # gamma (sum_p P(s, a, p) (v(p) - v(s)) - e(s, a) v(s)) - (1 - gamma) v(s), with the probability e of the end
-    S, A = mdp.reward.shape
-    if mdp.is_sparse:
-        rows = mdp.transition
-        pair = np.repeat(np.arange(S * A), np.diff(rows.indptr))
-        weighted = rows.data * (values[rows.indices] - values[pair // A])
-        inside = np.bincount(pair, weighted, minlength=S * A).reshape(S, A)
-    else:
-        change = values[..., None, :] - values[..., :, None]
-        inside = (mdp.transition @ change[..., None])[..., 0]
-    here = values[..., None]
-    return mdp.discount * (inside - mdp.ending * here) - (1 - mdp.discount) * here
-
-
-def _backed_up(mdp, V, process):
-    # Q(s, a) = R(s, a) + gamma sum_p P(s, a, p) V(p)
-    if process.all_end:
-        return mdp.reward + mdp.discount * mdp.next_values(V)
-    # A state without value (NaN) must not spoil the products 0 * V(p) of the others, but an action that
-    # may lead there has no value either.
-    ends = process.ends
-    Q = mdp.reward + mdp.discount * mdp.next_values(np.where(ends, V, 0.0))
-    return np.where(ends[..., None] & (mdp.next_values(1.0 - ends) == 0), Q, np.nan)
 
 
 def _scalar(values):

@@ -223,19 +223,6 @@ def test_weights_are_right_near_discount_one(rest):
     assert_allclose(constant.fixed_point(mdp, policy), immediate, rtol=1e-8)
 
 
-def test_what_rounding_leaves_nothing_of_is_refused():
-    # Two pairs of states, each all but closed, and a discount with one bit less than 1.
-    rng = np.random.default_rng(21)
-    transition = rng.dirichlet(np.ones(4), size=(4, 2))
-    transition[:2, :, 2:] *= 1e-16
-    transition[2:, :, :2] *= 1e-16
-    transition /= transition.sum(-1, keepdims=True)
-    mdp = FiniteMDP(transition, rng.normal(size=(4, 2)), np.eye(4)[0], 1 - 2.0**-53)
-    for quantity in NATURAL:
-        with pytest.raises((ValueError, np.linalg.LinAlgError), match="digits|[Ss]ingular"):
-            quantity(mdp, SoftmaxPolicy.tabular(rng.normal(size=(4, 2))))
-
-
 def test_sparse_transitions_give_the_same_near_discount_one():
     sparse = pytest.importorskip("scipy.sparse")
     rng = np.random.default_rng(22)
@@ -333,7 +320,9 @@ def test_at_discount_one_an_action_that_underflows_and_need_not_end_is_refused()
     mdp = FiniteMDP(transition, [[1.0, 0.0], [0.0, 0.0]], [1.0, 0.0], 1.0)
     policy = SoftmaxPolicy.tabular([[800.0, 0.0], [800.0, 0.0]])
     for quantity in NATURAL:
-        with pytest.raises(ValueError, match="action 1 "):
+        with pytest.raises(
+            ValueError, match="^discount is 1 and action 1 in state 0, which has probability 0 here"
+        ):
             quantity(mdp, policy)
 
 

@@ -45,8 +45,8 @@ def compatible_weights(mdp, policy, *, offset=None):
     ------
     ValueError
         If the policy does not fit the problem, the expected return does not exist (see `chain`), the
-        offset has the wrong shape, an action of tiny probability has no value, or the weights hang on visits
-        below 1e-300.
+        offset has the wrong shape, the theorem does not hold (see `policy_gradient`), or the weights hang on
+        visits below 1e-300.
     TypeError
         If an argument is of the wrong type.
 

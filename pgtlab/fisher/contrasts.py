@@ -53,12 +53,13 @@ def contrasts(mdp, policy, rho, values=None):
     """Return the equations of the least squares of `values` (..., S, A) on the score under visits `rho`.
 
     Without values their targets are 0. The actions of a state are in the order of their probabilities. Raise
-    ValueError where a value that counts is NaN, or where the scores have another mean than 0.
+    ValueError where the scores have another mean than 0.
     """
     logs = policy.log_probs()
     taken = np.isfinite(logs)
     here = visited(mdp, policy, rho)
-    values = np.zeros(logs.shape) if values is None else existing(values, here[..., None] & taken)
+    # What the policy never does has no say; at discount 1 its value need not exist.
+    values = np.zeros(logs.shape) if values is None else np.where(here[..., None] & taken, values, 0.0)
     # The likeliest action first: from it and its like the others are told without loss.
     order = np.argsort(-logs, axis=-1, kind="stable")
     logs, values = (np.take_along_axis(each, order, axis=-1) for each in (logs, values))
@@ -108,19 +109,6 @@ def visited(mdp, policy, rho):
         sources, targets = mdp.mixed_transition(support[at].astype(float)).nonzero()
         ways[at] = reached(sources, targets, mdp.initial > 0)
     return np.broadcast_to(ways, found.shape)
-
-
-def existing(values, counted):
-    """Return values, 0 where they do not count; raise where one that counts is NaN."""
-    missing = counted & np.isnan(values)
-    if missing.any():
-        at = _validate.first(missing)
-        raise ValueError(
-            f"the policy visits state {at[-2]} and may take action {at[-1]} there, which has no value: it "
-            "may lead to a state from which the episode need not end. Expected a discount below 1, or an end "
-            "that is sure after each action that is taken"
-        )
-    return np.where(counted, values, 0.0)
 
 
 def _scores(policy):

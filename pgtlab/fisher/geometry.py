@@ -108,8 +108,8 @@ def natural_policy_gradient(mdp, policy):
     Raises
     ------
     ValueError
-        If the policy does not fit the problem, the expected return does not exist (see `chain`), an action
-        of tiny probability has no value, or the solution hangs on visits below 1e-300.
+        If the policy does not fit the problem, the expected return does not exist (see `chain`), the theorem
+        does not hold (see `policy_gradient`), or the solution hangs on visits below 1e-300.
     TypeError
         If an argument is of the wrong type.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from pgtlab.chain import chain
 from pgtlab.chain.finite import lapack
-from pgtlab.fisher.contrasts import contrasts, existing, visited
+from pgtlab.fisher.contrasts import contrasts, visited
 
 #: Singular values of the scores below this share of the largest one count as zero.
 RANK_TOLERANCE = 1e-12
@@ -77,13 +78,20 @@ def least_squares_on_score(mdp, policy, rho, values, *, squared):
     Returns
     -------
     ndarray, shape (..., K)
+
+    Raises
+    ------
+    ValueError
+        If the solution hangs on visits below 1e-300; at discount 1, if an action of probability 0 may lead to
+        a state from which the end is not sure (see `policy_gradient`).
     """
+    chain(mdp, policy).check_slope()
     if getattr(policy, "is_tabular", False):
         # The score of (s, a) is e_sa - sum_b pi(s, b) e_sb: w = f solves the least squares problem, and so
         # does f plus any function of the state. The norm is least if w sums to 0 over the actions.
         here = visited(mdp, policy, rho)[..., None]
-        f = existing(values, np.broadcast_to(here, values.shape))
-        w = np.where(here, f - f.mean(-1, keepdims=True), 0.0)
+        f = np.where(here, values, 0.0)
+        w = f - f.mean(-1, keepdims=True)
         return w.reshape(*w.shape[:-2], -1)
     return _least_norm(contrasts(mdp, policy, rho, values), squared)
 
