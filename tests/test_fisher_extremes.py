@@ -158,8 +158,13 @@ def test_the_fisher_information_keeps_the_rarest_action():
 # --- in many digits ----------------------------------------------------------------------------------
 
 
-def weights_in_many_digits(mdp, features, theta, value_discount=None, visit_discount=None):
-    """Return FIM^-1 E[SC Q] by its definition, with Q and visits at discounts of their own."""
+def weights_in_many_digits(
+    mdp, features, theta, value_discount=None, visit_discount=None, state_features=None, lam=0.0
+):
+    """Return FIM^-1 E[SC Q] by its definition, with Q and visits at discounts of their own.
+
+    With state features x instead the weights of LSTD-Q(lam), whose V_v = x v solves E[x (U v - V)] = 0.
+    """
     mp.mp.dps = 1000
     S, A = mdp.reward.shape
     K = features.shape[-1]
@@ -181,6 +186,12 @@ def weights_in_many_digits(mdp, features, theta, value_discount=None, visit_disc
     gamma, matrix = system(value_discount)
     Q = R + gamma * P @ solve(matrix, (pi * R).sum(-1))
     rho = solve(system(visit_discount)[1].T, number(mdp.initial))
+    if state_features is not None:
+        x, beta, (_, near) = number(state_features), mp.mpf(mdp.discount * lam), system(mdp.discount * lam)
+        U = np.stack([solve(near, each) for each in (matrix @ x).T], axis=-1)
+        V = solve(near, (pi * R).sum(-1))
+        v = solve((x * rho[:, None]).T @ U, (x * rho[:, None]).T @ V)
+        Q = R + beta * P @ V + gamma * P @ (x @ v) - beta * P @ (U @ v)
     score = phi - (pi[..., None] * phi).sum(1, keepdims=True)
     pairs = (rho[:, None] * pi).ravel()
     X = score.reshape(S * A, K)
@@ -206,6 +217,9 @@ def test_weights_with_shared_parameters_are_right_whatever_the_logits_and_the_vi
     assert_allclose(TD(0.5).fixed_point(mdp, policy), near, **tolerance)
     far = weights_in_many_digits(mdp, features, theta, visit_discount=mdp.discount**2)
     assert_allclose(EpisodicNAC().fixed_point(mdp, policy), far, **tolerance)
+    x, lam = rng.normal(size=(S, 1 + seed % 3)), (0.0, 0.3, 0.9)[seed % 3]
+    learned = weights_in_many_digits(mdp, features, theta, state_features=x, lam=lam)
+    assert_allclose(LSTDQ(lam, x).fixed_point(mdp, policy), learned, **tolerance)
 
 
 @pytest.mark.parametrize("rest", [1e-6, 1e-9, 1e-12])
@@ -221,6 +235,9 @@ def test_weights_are_right_near_discount_one(rest):
     constant = LSTDQ(0.0, np.ones((3, 1)))
     immediate = weights_in_many_digits(mdp, features, theta, value_discount=0.0)
     assert_allclose(constant.fixed_point(mdp, policy), immediate, rtol=1e-8)
+    x = rng.normal(size=(3, 2))
+    learned = weights_in_many_digits(mdp, features, theta, state_features=x, lam=0.5)
+    assert_allclose(LSTDQ(0.5, x).fixed_point(mdp, policy), learned, rtol=1e-8)
 
 
 def test_sparse_transitions_give_the_same_near_discount_one():
