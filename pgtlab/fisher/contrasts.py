@@ -65,15 +65,15 @@ def contrasts(mdp, policy, rho, values=None):
     logs, values = (np.take_along_axis(each, order, axis=-1) for each in (logs, values))
     phi = _scores(policy)
     phi = np.broadcast_to(phi, (*order.shape[:-2], *phi.shape[-3:]))
-    phi = np.take_along_axis(phi, order[..., None], axis=-2)
+    rows = np.take_along_axis(phi, order[..., 1:, None], axis=-2)
+    rows -= np.take_along_axis(phi, order[..., :1, None], axis=-2)
+    targets = values[..., 1:] - values[..., :1]
     taken = np.isfinite(logs)
     *batch, S, A, K = phi.shape
     log_total = np.logaddexp.accumulate(logs, axis=-1)
     share = np.exp(logs - log_total)
     # Of the mean of those before, less the first of all.
     mean, mean_value = np.zeros((*batch, S, K)), np.zeros((*batch, S))
-    rows, targets = phi[..., 1:, :], values[..., 1:] - values[..., :1]
-    rows -= phi[..., :1, :]
     for k in range(A - 1):
         rows[..., k, :] -= mean
         targets[..., k] -= mean_value

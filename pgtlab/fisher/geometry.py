@@ -127,7 +127,7 @@ def natural_policy_gradient(mdp, policy):
     singular values below 1e-12 of the largest count as zero, and the rest is solved row by row, for weights
     that may differ by any factor. Nothing is ever added to the Fisher information. Visits below 1e-300 are
     taken for few but unknown: where the solution hangs on their ratios, it is refused. With many
-    parameters the cost is about twice that of forming the Fisher information, or six times where it is
+    parameters the cost is about twice that of forming the Fisher information, or eleven times where it is
     singular.
 
     References
