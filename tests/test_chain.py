@@ -485,7 +485,7 @@ def test_a_system_that_rounding_would_make_singular(form, monkeypatch):
 
 
 def test_a_row_total_that_is_rounded_counts_as_1():
-    # Two states that change places but for a slip of 9e-11. Were that lost in each step, then at 1 - 1e-12 all
+    # Two states that change places but for a slip of 9e-11. Were that lost in each step, at 1 - 1e-12 all
     # but a ninetieth of the value.
     miss = 9e-11
     for discount in (0.5, 1 - 1e-12):
