@@ -33,7 +33,6 @@ from pgtlab import (
 from pgtlab.chain import FiniteChain, LinearGaussianChain, finite
 from pgtlab.chain.elimination import Elimination, Eliminations
 from tests import routes
-from tests.exact import Exact, floats, solve
 from tests.problems import (
     BATCHES,
     TablePolicy,
@@ -45,6 +44,7 @@ from tests.problems import (
     random_problem,
     seeds,
 )
+from tests.rational import Exact, floats, solve
 
 # One action; from each state to the next and back to the first. Ends from the last with probability 0.5.
 RING = FiniteMDP([[[0, 1, 0]], [[0, 0, 1]], [[0.5, 0, 0]]], [[1], [2], [3]], [1, 0, 0], 0.5)
