@@ -336,24 +336,25 @@ def _long_runs(process):
     if mdp.is_sparse:
         raise ValueError("transitions are sparse; expected a dense array (S, A, S) for the average reward")
     met = reached_by_any_actions(mdp)
-    for name, ending in (("", process.probs * mdp.ending), (", by an action of probability 0", mdp.ending)):
-        ending = ending.sum(-1) * met
-        if ending.max() > 0:
-            at = _validate.first(ending > 0)
+    here = (process.probs * mdp.ending).sum(-1)
+    for ending, how in ((here, ""), (mdp.ending.max(-1), ", by an action of probability 0")):
+        at = _validate.first((ending > 0) & met)
+        if at is not None:
             raise ValueError(
-                f"an episode may end in state {at[-1]}, with probability {ending[at]:.3g}{name}; expected "
+                f"an episode may end in state {at[-1]}, with probability {ending[at]:.3g}{how}; expected "
                 "transitions whose rows sum to 1: the average reward is that of a process that goes on for "
                 "ever"
             )
-    P, reward = process.transition.reshape(-1, mdp.n_states, mdp.n_states), process.reward
+    P = process.transition.reshape(-1, mdp.n_states, mdp.n_states)
+    ends = (here > 0).reshape(len(P), -1)
     # Which states come together depends on which actions are possible, not on how probable they are.
-    ending = (process.probs * mdp.ending).sum(-1).reshape(len(P), -1, 1)
-    supports, which = np.unique(np.concatenate([P, ending], axis=-1) > 0, axis=0, return_inverse=True)
-    settled = [_settled(support[:, :-1], support[:, -1], met) for support in supports]
-    return [
-        _LongRun(mdp, *one, settled[number])
-        for *one, number in zip(P, reward.reshape(len(P), -1), which.ravel(), strict=True)
-    ]
+    known, runs = {}, []
+    for one, end, reward in zip(P, ends, process.reward.reshape(len(P), -1), strict=True):
+        support = (one > 0).tobytes() + end.tobytes()
+        if support not in known:
+            known[support] = _settled(one > 0, end, met)
+        runs.append(_LongRun(mdp, one, reward, known[support]))
+    return runs
 
 
 def _settled(edges, ends, met):

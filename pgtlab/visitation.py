@@ -113,7 +113,8 @@ def state_visitation(mdp, policy):
 
     Notes
     -----
-    Exact: one linear solve with the transpose of the matrix of `state_values`.
+    Exact: one linear solve with the transpose of the matrix of `state_values`. The relative error is about
+    1e-16 / (1 - discount) up to a discount of 0.99999, and about 1e-16 S beyond (see `FiniteChain`).
 
     References
     ----------

@@ -33,7 +33,6 @@ from pgtlab import (
 from pgtlab.chain import FiniteChain, LinearGaussianChain, finite
 from pgtlab.chain.elimination import Elimination, Eliminations
 from tests import routes
-from tests.exact import Exact, floats, solve
 from tests.problems import (
     BATCHES,
     TablePolicy,
@@ -45,6 +44,7 @@ from tests.problems import (
     random_problem,
     seeds,
 )
+from tests.rational import Exact, floats, solve
 
 # One action; from each state to the next and back to the first. Ends from the last with probability 0.5.
 RING = FiniteMDP([[[0, 1, 0]], [[0, 0, 1]], [[0.5, 0, 0]]], [[1], [2], [3]], [1, 0, 0], 0.5)
@@ -485,7 +485,7 @@ def test_a_system_that_rounding_would_make_singular(form, monkeypatch):
 
 
 def test_a_row_total_that_is_rounded_counts_as_1():
-    # Two states that change places but for a slip of 9e-11. Were that lost in each step, then at 1 - 1e-12 all
+    # Two states that change places but for a slip of 9e-11. Were that lost in each step, at 1 - 1e-12 all
     # but a ninetieth of the value.
     miss = 9e-11
     for discount in (0.5, 1 - 1e-12):

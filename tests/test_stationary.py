@@ -27,8 +27,8 @@ from pgtlab import (
     stationary_distribution,
 )
 from pgtlab.gallery import garnet, linear_quadratic, two_states
-from tests.exact import Exact, floats
 from tests.problems import BATCHES, TablePolicy, exactly, random_policy, seeds
+from tests.rational import Exact, floats
 
 QUANTITIES = [
     stationary_distribution,
