@@ -833,10 +833,10 @@ def test_a_return_that_overflows_stops_the_run():
 
 
 def test_a_corridor_without_end_stops_the_run():
-    # The chain says so once the expected number of steps to the end exceeds 1e12.
+    # With log odds of 400 a way to the left, and so the end, has the probability e^-400; with 800 it is 0.
     class Right(AscentRule):
         def _direction(self, mdp, policy, memory, *, rng):
-            return np.array([20.0]), memory
+            return np.array([400.0]), memory
 
     with pytest.warns(
         RuntimeWarning, match="^diverged after 1 of 5 steps, the next of which fails: discount is"

@@ -422,3 +422,32 @@ def test_bad_gaussian_parameters_are_refused(build, words):
 def test_gaussian_parameters_are_numbers():
     with pytest.raises(TypeError, match=r"^gain must be an array of numbers of shape"):
         LinearGaussianPolicy("steep", 0.0)
+
+
+# --- logarithms --------------------------------------------------------------------------------------
+
+
+def test_the_logarithms_of_all_probabilities_stay_where_they_underflow():
+    # log sigmoid(z) = -log(1 + e^-z): for the likelier action -e^-40, for the other -40 and 0 more.
+    policy = SoftmaxPolicy.tabular([[40.0, 0.0], [0.0, 2000.0], [0.0, 0.0]])
+    expected = [[-math.exp(-40), -40.0], [-2000.0, 0.0], [-math.log(2)] * 2]
+    assert_allclose(policy.log_probs(), expected, rtol=1e-15)
+    assert_allclose(policy.log_prob([0, 1], [0, 0]), [-math.exp(-40), -2000.0], rtol=1e-15)
+    batch = policy.with_parameters([policy.parameters, np.zeros(6)])
+    assert_allclose(batch.log_probs(), [expected, np.full((3, 2), -math.log(2))], rtol=1e-15)
+
+
+def test_preferences_that_overflow_are_refused_or_as_sure_as_can_be():
+    sure = SoftmaxPolicy.tabular([[1e308, -1e308]])
+    assert_allclose(sure.probs(), [[1.0, 0.0]], atol=0)
+    assert sure.log_probs().tolist() == [[0.0, -math.inf]]
+    policy = SoftmaxPolicy([[[1.0], [1e10]]], [1e300])
+    for use in (policy.probs, policy.log_probs):
+        with pytest.raises(
+            ValueError,
+            match=exactly(
+                "the preference of [state, action] = [0, 1] is inf; expected a finite number: features and "
+                "parameters are too large"
+            ),
+        ):
+            use()

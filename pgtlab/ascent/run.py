@@ -23,6 +23,9 @@ _SETTINGS = ("rule", "step_size", "n_steps", "problem", "generator_state", "stop
 #: The bit generators of NumPy, whose states a file may hold.
 _BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 
+#: Share of the largest J of a run up to which a fall is taken for rounding.
+ROUNDING_OF_J = 1e-9
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Run:
@@ -97,6 +100,15 @@ class Run:
             values = _validate.array(name, getattr(self, name), "(n,)")
             _validate.shape(name, values, parameters.shape[:1], "to go with parameters")
             object.__setattr__(self, name, values)
+
+    @property
+    def falls(self):
+        """Steps that lowered J by more than rounding, 1e-9 of the largest J of the run; ndarray of int.
+
+        Step i leads from row i to row i + 1.
+        """
+        allowed = ROUNDING_OF_J * np.abs(self.returns).max()
+        return np.flatnonzero(np.diff(self.returns) < -allowed)
 
     def generator(self):
         """Generator in the state it had at the start of the run.
@@ -194,8 +206,10 @@ class Run:
     def __repr__(self):
         first, last = self.returns[0], self.returns[-1]
         stopped = ", stopped" if self.stopped else ""
-        steps = len(self.returns) - 1
-        return f"Run({self.rule['name']}, {steps} steps, J from {first:.6g} to {last:.6g}{stopped})"
+        steps, falls = len(self.returns) - 1, self.falls.size
+        # Sampled directions lower J now and then; an exact one does so for a reason.
+        fallen = f", J falls in {falls}" if falls and self.generator_state is None else ""
+        return f"Run({self.rule['name']}, {steps} steps, J from {first:.6g} to {last:.6g}{fallen}{stopped})"
 
 
 def _content(file, path):

@@ -35,8 +35,9 @@ def chain(mdp, policy):
     Raises
     ------
     ValueError
-        If the policy is for a problem of another shape, if `discount` is 1 and the episode need not end,
-        or if the feedback gain is one for which the expected return does not exist.
+        If the policy is for a problem of another shape, if `discount` is 1 and the episode need not end, if
+        rounding would leave fewer than 8 digits, or if the feedback gain is one for which the expected return
+        does not exist.
     TypeError
         If `mdp` or `policy` is of no type known here, or the two do not go together.
 

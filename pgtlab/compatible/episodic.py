@@ -8,7 +8,7 @@ import numpy as np
 
 from pgtlab.compatible import sampled
 from pgtlab.compatible.least_squares import compatible_weights, least_norm, score_weights
-from pgtlab.evaluation import action_values
+from pgtlab.evaluation import advantages
 from pgtlab.rollouts import GeometricHorizon
 
 
@@ -69,8 +69,8 @@ class EpisodicNAC:
             The solution of least norm.
         """
         # The values are those of the problem, the visits those at the discount gamma^2.
-        Q = action_values(mdp, policy)
-        return score_weights(replace(mdp, discount=mdp.discount**2), policy, Q)
+        A = advantages(mdp, policy)
+        return score_weights(replace(mdp, discount=mdp.discount**2), policy, A)
 
     def fit(self, paths):
         """Weights by the regression over sampled episodes.

@@ -68,7 +68,7 @@ class FinitePolicy(ABC):
         return self.scores()[..., state, action, :]
 
     def log_prob(self, state, action):
-        r"""Logarithm of a probability, :math:`\log \pi(s, a; \theta)`.
+        r"""Logarithm of a probability, :math:`\log \pi(s, a; \theta)`; minus infinity where it is 0.
 
         Parameters
         ----------
@@ -79,7 +79,18 @@ class FinitePolicy(ABC):
         ndarray, shape (..., N)
         """
         state, action = self._indices(state, action)
-        return np.log(self.probs()[..., state, action])
+        with np.errstate(divide="ignore"):
+            return np.log(self.probs()[..., state, action])
+
+    def log_probs(self):
+        r"""Logarithms of all the probabilities, :math:`\log \pi(s, a; \theta)`, shape (..., S, A).
+
+        By `log_prob`: whoever writes that without taking the logarithm of a probability that underflows has
+        done enough.
+        """
+        S, A = self.probs().shape[-2:]
+        flat = self.log_prob(np.repeat(np.arange(S), A), np.tile(np.arange(A), S))
+        return flat.reshape(*flat.shape[:-1], S, A)
 
     def sample(self, state, *, rng):
         r"""Draw an action :math:`a \sim \pi(s, \cdot; \theta)` for each state.
@@ -228,9 +239,7 @@ class SoftmaxPolicy(FinitePolicy):
 
     @cached_property
     def _probs(self):
-        logits = self.logits()
-        # The largest preference of each state is taken off, so that no exponential overflows.
-        weight = np.exp(logits - logits.max(-1, keepdims=True))
+        weight = np.exp(self._below_largest()[0])
         return _validate.read_only(weight / weight.sum(-1, keepdims=True))
 
     def log_prob(self, state, action):
@@ -245,10 +254,30 @@ class SoftmaxPolicy(FinitePolicy):
         ndarray, shape (..., N)
         """
         state, action = self._indices(state, action)
-        logits = self.logits()
-        top = logits.max(-1, keepdims=True)
-        total = top[..., 0] + np.log(np.exp(logits - top).sum(-1))
-        return logits[..., state, action] - total[..., state]
+        return self.log_probs()[..., state, action]
+
+    def log_probs(self):
+        r"""Logarithms of all the probabilities, :math:`\log \pi(s, a; \theta)`, shape (..., S, A)."""
+        below, largest = self._below_largest()
+        others = np.exp(below)
+        np.put_along_axis(others, largest, 0.0, axis=-1)
+        # log sum_b exp(l_b) = l_max + log(1 + sum of the others, each of at most 1)
+        return below - np.log1p(others.sum(-1, keepdims=True))
+
+    def _below_largest(self):
+        """Return the preferences less the largest of each state, and where that is, (..., S, 1)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = self.logits()
+            largest = logits.argmax(-1, keepdims=True)
+            # So no exponential overflows.
+            below = logits - np.take_along_axis(logits, largest, axis=-1)
+        if np.isnan(below.sum()):
+            at = _validate.first(~np.isfinite(logits))
+            raise ValueError(
+                f"the preference of [state, action] = {list(at[-2:])} is {logits[at]}; expected a finite "
+                "number: features and parameters are too large"
+            )
+        return below, largest
 
     def scores(self):
         r"""Scores :math:`\phi(s, a) - \sum_{a'} \pi(s, a') \phi(s, a')`, shape (..., S, A, K)."""
