@@ -5,10 +5,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.special import ndtri, stdtrit
+from scipy.special import chdtri, ndtri, stdtrit
+from scipy.stats import binom
 
-from pgtlab import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy, checks
+from pgtlab import (
+    FiniteMDP,
+    FinitePolicy,
+    LinearGaussianPolicy,
+    SoftmaxPolicy,
+    checks,
+    policy_gradient,
+    rollout,
+)
 from pgtlab.checks import estimates
+from pgtlab.estimators import ActionValues, Estimate, WholeReturn, estimate_gradient, return_estimate
 from tests import routes
 from tests.problems import FEATURES, random_policy
 
@@ -673,9 +683,136 @@ def test_a_true_mean_raises_the_alarm_as_often_as_is_said_and_a_wrong_one_surely
 def test_without_spread_only_rounding_is_allowed_for(capsys):
     checks.consistent(estimate=estimate([2.0, 0.0], [0.0, 0.0]), exact=[2.0 + 1e-13, 0.0])
     with pytest.raises(
-        AssertionError, match=r"^estimate\[0\] is 2 but exact\[0\] is 2: they are inf standard"
+        AssertionError,
+        match=r"^estimate\[0\] is 2 but exact\[0\] is 2: every episode gave the same, and chance explains a "
+        "difference of 0$",
     ):
         checks.consistent(estimate=estimate([2.0, 0.0], [0.0, 0.0]), exact=[2.0 + 1e-9, 0.0])
+
+
+def test_what_is_0_but_for_rounding_agrees_with_0(capsys):
+    checks.consistent(estimate=estimate([0.0, 1.0], [0.0, 0.1]), exact=[-1e-19, 1.0])
+    checks.consistent(estimate=estimate(0.0, 0.0), exact=-1e-19)
+    assert "no verdict" not in capsys.readouterr().out
+
+
+# --- rare events -----------------------------------------------------------------------------------
+
+FALSE_ALARM = 1e-6
+
+
+def bandit(probability):
+    """One step: the first of two arms pays 1; its score is 1 - p. The other pays nothing."""
+    mdp = FiniteMDP(np.zeros((1, 2, 1)), [[1.0, 0.0]], [1.0], 0.9)
+    return mdp, SoftmaxPolicy([[[1.0], [0.0]]], [np.log(probability) - np.log1p(-probability)])
+
+
+def counted(k, n_episodes, b):
+    """The estimate that k events of size b give, as `estimate_gradient` and `return_estimate` make it."""
+    share = k / n_episodes
+    error = b * (share * (1 - share) / (n_episodes - 1)) ** 0.5
+    # Of a coin the third cumulant is 1 - 2 p times the second; of few events the size is a bound.
+    size = b + share * b if k * (1 - share) < 16 * (1 - 2 * share) ** 2 else b * abs(1 - 2 * share)
+    return Estimate(share * b, error, n_episodes, n_episodes - 1, size / n_episodes)
+
+
+@pytest.mark.parametrize("n_episodes", [1000, 10_000])
+@pytest.mark.parametrize("expected", [0.1, 1, 3, 10, 16, 20, 50, 200])
+def test_the_false_alarm_is_kept_however_rare_the_events_are(n_episodes, expected, capsys):
+    # The exact chance of an alarm: binomial chances of all counts at which the check fails.
+    k = np.arange(4 * int(expected) + 60)
+    chances = binom.pmf(k, n_episodes, expected / n_episodes)
+    alarm = 0.0
+    for count, chance in zip(k, chances, strict=True):
+        try:
+            checks.consistent(estimate=counted(count, n_episodes, 2.0), exact=2.0 * expected / n_episodes)
+        except AssertionError:
+            alarm += chance
+    assert alarm + binom.sf(k[-1], n_episodes, expected / n_episodes) <= FALSE_ALARM
+
+
+@pytest.mark.parametrize("tail", [0.1, 1e-3, 5e-7, 1e-9])
+def test_a_count_plus_z_deviations_plus_ln_events_is_above_the_exact_limit(tail):
+    # Garwood: the largest Poisson mean under which k or fewer are seen with the chance `tail` is half a
+    # quantile of chi-square with 2 k + 2 degrees of freedom. For k = 0 it is ln(1 / tail).
+    k = np.arange(3000)
+    exact = chdtri(2 * k + 2, tail) / 2
+    assert_allclose(exact[0], -np.log(tail), rtol=1e-12)
+    assert (exact <= k - ndtri(tail) * np.sqrt(k) - np.log(tail) + 1e-9).all()
+
+
+@pytest.mark.parametrize(("probability", "n_episodes"), [(1e-4, 10_000), (1e-3, 1000)])
+def test_an_unbiased_estimate_of_rare_events_raises_no_alarm(probability, n_episodes, capsys):
+    # Of 100 each of two checks with a false alarm of 1e-6; before, 78 and 67 of 200 failed. The number of
+    # events is about Poisson with mean 1: in 37 of 100 samples there is none, and the check says so.
+    mdp, policy = bandit(probability)
+    rng, exact = np.random.default_rng(31), policy_gradient(mdp, policy)
+    assert_allclose(exact, [probability * (1 - probability)], rtol=1e-12)
+    for _ in range(100):
+        paths = rollout(mdp, policy, n_episodes=n_episodes, rng=rng)
+        checks.consistent(estimate=estimate_gradient(paths, WholeReturn()), exact=exact)
+        checks.consistent(estimate=return_estimate(paths), exact=probability)
+    unseen = capsys.readouterr().out.count("was not seen: no verdict\n")
+    assert abs(unseen / 200 - np.exp(-1)) < routes.hoeffding(1.0, 100)
+
+
+def test_an_estimate_in_which_nothing_was_seen_gets_no_verdict(capsys):
+    mdp, policy = bandit(1e-9)
+    paths = rollout(mdp, policy, n_episodes=50, rng=np.random.default_rng(32))
+    found = estimate_gradient(paths, WholeReturn())
+    checks.consistent(estimate=found, exact=[1e-9])
+    assert capsys.readouterr().out == (
+        "estimate        [0]\nstandard error  [0]\nexact           [1e-09]\n"
+        "every episode gave the same for 1 of 1 components, so that what is rare was not seen: no verdict\n"
+    )
+    checks.consistent(estimate=return_estimate(paths), exact=1e-9)
+    assert "every episode gave the same here, so that what is rare" in capsys.readouterr().out
+    # An episode gives at most 1: a mean of more than ln(2e6) / 50 = 0.29 would have been seen.
+    with pytest.raises(AssertionError, match=r"every episode gave the same, and chance explains .* 0\.29$"):
+        checks.consistent(estimate=found, exact=[0.3])
+
+
+def test_a_bias_in_rare_events_is_seen_when_there_are_enough_of_them():
+    # 800 events are expected. Half of that passes with at most 400 + 4.9 sqrt(k) + 14.5 events, that is up to
+    # k = 528 of them: 9 deviations sqrt(800) below what is expected.
+    mdp, policy = bandit(0.04)
+    paths = rollout(mdp, policy, n_episodes=20_000, rng=np.random.default_rng(33))
+    found, exact = estimate_gradient(paths, WholeReturn()), policy_gradient(mdp, policy)
+    checks.consistent(estimate=found, exact=exact)
+    for wrong in (exact / 2, exact * 2, -exact, 0 * exact):
+        with pytest.raises(AssertionError, match="standard errors of"):
+            checks.consistent(estimate=found, exact=wrong)
+
+
+def test_an_estimator_that_forgets_everything_is_seen():
+    # The sum of scores times 0 in place of the return: 0 in every episode, which at p = 1/2 is no chance.
+    mdp, policy = bandit(0.5)
+    paths = rollout(mdp, policy, n_episodes=1000, rng=np.random.default_rng(34))
+    found = estimate_gradient(paths, ActionValues(np.zeros((1, 2))))
+    with pytest.raises(AssertionError, match="every episode gave the same, and chance explains a difference"):
+        checks.consistent(estimate=found, exact=policy_gradient(mdp, policy))
+
+
+def test_where_few_events_were_seen_the_bound_says_so(capsys):
+    # 1 event where 12 are expected: 11 times the standard error, and within one error and 14.5 events.
+    checks.consistent(estimate=counted(1, 10_000, 1.0), exact=12e-4)
+    assert capsys.readouterr().out.endswith(
+        "within 4.89 standard errors and 14.5 rare events, as chance has it in all but 1e-06 of such checks\n"
+    )
+    with pytest.raises(
+        AssertionError, match=r"and chance explains 4\.89 and a difference of 0\.00145 by rare ev"
+    ):
+        checks.consistent(estimate=counted(1, 10_000, 1.0), exact=25e-4)
+
+
+def test_an_error_without_bound_is_refused():
+    for name, found in (
+        ("standard_error", estimate([0.0, 1.0], [0.1, np.inf])),
+        ("event_size", Estimate(np.zeros(2), np.ones(2), 9, 8, np.array([0.0, np.inf]))),
+    ):
+        words = rf"^estimate\.{name}\[1\] is inf; expected a finite number$"
+        with pytest.raises(ValueError, match=words):
+            checks.consistent(estimate=found, exact=[0.0, 0.0])
 
 
 @pytest.mark.parametrize(("mean", "error"), [(np.nan, 1.0), (0.0, np.nan), (np.inf, 1.0)])
