@@ -11,6 +11,9 @@ import numpy as np
 #: types by at most 8 units in the last place of 1, which is 9.5e-7 in float32 and 7.8e-3 in float16.
 ROUNDING = 1e-10
 
+#: Bytes of the largest array that is made.
+_MOST_BYTES = 2**34
+
 
 def number(name, value):
     """Return `value` as a finite float; a text or a complex number is none."""
@@ -56,15 +59,25 @@ def discount(value):
     return in_unit_interval("discount", value)
 
 
-def count(name, value, minimum=0):
-    """Return `value` as an int of at least `minimum`."""
+def count(name, value, minimum=0, maximum=None):
+    """Return `value` as an int of at least `minimum`, and at most `maximum` if there is one."""
     try:
         result = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {_kind(value)}") from None
     if result < minimum:
         raise ValueError(f"{name} is {result}; expected an integer of at least {minimum}")
+    if maximum is not None and result > maximum:
+        raise ValueError(f"{name} is {result}; expected an integer of at most {maximum}")
     return result
+
+
+def room(words, n_bytes):
+    """Raise ValueError before an array is made that no memory holds; `words` say what would take it."""
+    if n_bytes > _MOST_BYTES:
+        raise ValueError(
+            f"{words} would take {n_bytes / 2**30:.3g} GiB; expected at most {_MOST_BYTES >> 30} GiB"
+        )
 
 
 def array(name, value, axes):

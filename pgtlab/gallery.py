@@ -353,6 +353,7 @@ def garnet(n_states, n_actions, branching, *, discount=0.9, end_probability=0.0,
     if branching > S:
         raise ValueError(f"branching is {branching}; expected at most n_states = {S}")
     end_probability = _validate.in_unit_interval("end_probability", end_probability, "probability")
+    _validate.room(f"transitions between {S} states under {A} actions", 8 * S * A * S)
     # The first places of a random order are a draw without repetition.
     targets = rng.permuted(np.tile(np.arange(S), (S, A, 1)), axis=-1)[..., :branching]
     cuts = np.sort(rng.random((S, A, branching - 1)), axis=-1)

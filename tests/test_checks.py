@@ -84,6 +84,21 @@ def test_a_bound_must_be_above_zero(within):
         checks.agree(a=1.0, b=1.0, within=within)
 
 
+def test_a_bound_that_is_no_number_is_refused():
+    for within in (np.nan, np.inf):
+        with pytest.raises(ValueError, match=f"^within is {within}; expected a finite number$"):
+            checks.agree(a=1.0, b=2.0, within=within)
+
+
+def test_sides_are_real_numbers_all_of_them():
+    with pytest.raises(TypeError, match="^b must be made of numbers: got complex numbers$"):
+        checks.agree(a=[1.0], b=np.array([1.0 + 1j]))
+    with pytest.raises(ValueError, match=r"^b\[1\] is masked; expected a number$"):
+        checks.agree(a=[1.0, 2.0], b=np.ma.array([1.0, 3.0], mask=[False, True]))
+    with pytest.raises(TypeError, match="^b must be made of numbers: got text$"):
+        checks.agree(a=1.0, b="1.0")
+
+
 def test_one_side_is_no_claim():
     with pytest.raises(ValueError, match="agree takes two sides or more, got 1"):
         checks.agree(a=1.0)
@@ -287,6 +302,11 @@ class Weights(Ready):
         return np.exp(self.logits())
 
 
+class Single(Ready):
+    def probs(self):
+        return super().probs().astype(np.float32)
+
+
 class Signed(Ready):
     def probs(self):
         return np.sin(np.arange(12)).reshape(3, 4)
@@ -385,7 +405,12 @@ WRONG_POLICIES = [
     (NoScore, "the scores are 0 everywhere$"),
     (NextAction, "a slip in the derivative, or scores at other parameters"),
     (Transposed, r"^scores have shape \(3, 2, 4\); expected \(3, 4, 2\): for each state and action a number"),
-    (Weights, r"^probs\(\)\[0, :\] has the total .*; expected 1\. .*: not divided by the total"),
+    (Weights, r"^probs\(\)\[0, :\] has the total .*; expected 1 within 1e-08\. .*: not divided by the total"),
+    (
+        Single,
+        r"^probs\(\) has dtype float32, of about 6 digits; expected float64\. Likely cause: parameters or "
+        r"features are float32; make them np\.asarray\(\.\.\., dtype=np\.float64\)$",
+    ),
     (Signed, r"^probs\(\)\[1, 0\] is -0\.756802; expected at least 0"),
     (OneState, r"^probs\(\) has shape \(4,\); expected \(S, A\), a row for each state$"),
     (NotANumber, r"^probs\(\)\[0, 2\] is nan; expected at least 0"),
@@ -458,6 +483,11 @@ class OtherDensity(NoMinusOne):
         return LinearGaussianPolicy.score(self, state, action)
 
 
+class SingleLogarithm(NoMinusOne):
+    def log_prob(self, state, action):
+        return super().log_prob(state, action).astype(np.float32)
+
+
 class FlatLogarithm(NoMinusOne):
     def log_prob(self, state, action):
         return super().log_prob(state, action).ravel()
@@ -468,7 +498,11 @@ class FlatLogarithm(NoMinusOne):
     [
         (NoMinusOne, r"^the mean of score\(-2, :\)\[1\] under the policy is 1; expected 0\. .* not centred"),
         (PerVariance, r"^score\(-2, .*\)\[1\] is .* but the slope of the logarithm in parameters\[1\] is"),
-        (Unscaled, r"^exp\(log_prob\(-2, :\)\) has the total 0\.606531; expected 1"),
+        (Unscaled, r"^exp\(log_prob\(-2, :\)\) has the total 0\.606530\d*; expected 1 within"),
+        (
+            SingleLogarithm,
+            r"^log_prob has dtype float32, of about 6 digits; expected float64\. Likely cause: ",
+        ),
         (OtherDensity, r"^density\(x, u\) is .* but exp\(log_prob\(x, u\)\) is"),
         (
             FlatLogarithm,
@@ -607,7 +641,10 @@ def test_bad_input_of_the_sampling_check_is_refused():
         checks.sound_sampling(softmax(), rng=0)
     with pytest.raises(ValueError, match="^n_draws is 0; expected an integer of at least 1$"):
         checks.sound_sampling(softmax(), n_draws=0, rng=rng)
-    for alarm in (0.0, 0.5):
+    words = "^n_draws is 1000000000000000; expected an integer of at most 1000000000$"
+    with pytest.raises(ValueError, match=words):
+        checks.sound_sampling(softmax(), n_draws=10**15, rng=rng)
+    for alarm in (-1, 0.0, 0.5):
         with pytest.raises(ValueError, match="^false_alarm is .*; expected a number above 0 and below 0.5$"):
             checks.sound_sampling(softmax(), false_alarm=alarm, rng=rng)
 

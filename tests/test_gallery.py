@@ -303,6 +303,14 @@ R = np.random.default_rng(0)
             ValueError,
             "end_probability is -1; expected a probability in [0, 1]",
         ),
+        # 8 bytes for each of 10^12 pairs of states, in units of 2^30.
+        (
+            (10**6, 1, 1),
+            {},
+            ValueError,
+            "transitions between 1000000 states under 1 actions would take 7.45e+03 GiB; expected at most 16 "
+            "GiB",
+        ),
         ((3, 2, 1), {"discount": -1}, ValueError, "discount is -1; expected a number in [0, 1]"),
         (
             (3, 2, 1),

@@ -70,6 +70,10 @@ class Finite:
         """Return the probabilities, shape (..., S, A), as they come."""
         return np.array(policy.probs(), dtype=np.float64)
 
+    def check_type(self, policy):
+        """Raise AssertionError where probabilities have too few digits for sums and slopes."""
+        _check_type("probs()", policy.probs())
+
     def probabilities(self, policy, where=""):
         """Return the probability of each action, shape (S, A)."""
         probs = self.read(policy)
@@ -144,6 +148,10 @@ class Continuous:
         """Return the logarithms of the density, shape (..., S, N), as they come."""
         return np.array(policy.log_prob(self.states, self.actions), dtype=np.float64)
 
+    def check_type(self, policy):
+        """Raise AssertionError where logarithms have too few digits for sums and slopes."""
+        _check_type("log_prob", policy.log_prob(self.states, self.actions))
+
     def probabilities(self, policy, where=""):
         """Return the probability of each stretch, shape (S, N)."""
         logs = self.read(policy)
@@ -178,6 +186,15 @@ class Continuous:
 
     def _action(self, s, a):
         return a if a == ":" else f"{self.actions[s, a]:.6g}"
+
+
+def _check_type(name, values):
+    dtype = np.asarray(values).dtype
+    if dtype.kind == "f" and dtype.itemsize < 8:
+        raise AssertionError(
+            f"{name} has dtype {dtype}, of about {np.finfo(dtype).precision} digits; expected float64. "
+            f"Likely cause: parameters or features are {dtype}; make them np.asarray(..., dtype=np.float64)"
+        )
 
 
 def equal(name, told, other_name, expected):

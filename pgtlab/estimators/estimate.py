@@ -123,10 +123,9 @@ def estimate_gradient(paths, signal):
     checked(paths)
     _validate.instance("signal", signal, Signal)
     _at_least_two(paths)
-    score_sums = _finite if isinstance(paths, FinitePaths) else _linear_quadratic
     # A pivot near the mean keeps the sums of powers free of cancellation.
     total, spread, cubes, pivot, n_groups = 0.0, 0.0, 0.0, None, 0
-    for sums, sizes in score_sums(paths, signal.weights(paths)):
+    for sums, sizes in _score_sums(paths, signal):
         if pivot is None:
             pivot = sums.sum(0) / sizes.sum()
         total = total + sums.sum(0)
@@ -147,6 +146,11 @@ def estimate_gradient(paths, signal):
     if few.any() and isinstance(paths, FinitePaths):
         size = np.where(few, _reach(paths, signal) + np.abs(mean), size)
     return Estimate(mean, np.sqrt(spread / ((n_groups - 1) * N)), N, n_groups - 1, size / N)
+
+
+def mean_gradient(paths, signal):
+    """Return the mean of `estimate_gradient` alone, shape (K,), for which one episode will do."""
+    return sum(sums.sum(0) for sums, _ in _score_sums(paths, signal)) / paths.n_episodes
 
 
 def reinforce(mdp, policy, *, n_episodes, horizon=None, rng):
@@ -265,6 +269,12 @@ def _at_least_two(paths):
         raise ValueError(
             f"paths holds {paths.n_episodes} episode; expected at least 2, or there is no standard error"
         )
+
+
+def _score_sums(paths, signal):
+    """Return an iterator over sums of score times factor, (G, K), and numbers of episodes in them, (G,)."""
+    sums = _finite if isinstance(paths, FinitePaths) else _linear_quadratic
+    return sums(paths, signal.weights(paths))
 
 
 def _few_events(size, spread, mean, N):

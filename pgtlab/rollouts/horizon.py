@@ -52,7 +52,7 @@ class GeometricHorizon:
     def __post_init__(self):
         q = _validate.number("continuation", self.continuation)
         if not 0 < q < 1:
-            raise ValueError(f"continuation is {q:g}; expected a number above 0 and below 1")
+            raise ValueError(f"continuation is {_validate.shown(q)}; expected a number above 0 and below 1")
         object.__setattr__(self, "continuation", q)
 
     def sample(self, n_episodes, *, rng):
