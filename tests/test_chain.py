@@ -389,14 +389,19 @@ def test_an_end_too_far_off_for_double_precision_is_refused(n_states, forwards, 
 
 @pytest.mark.parametrize("form", ["lapack", "numpy", "sparse"])
 def test_an_end_that_rounding_cancels_is_refused(form, monkeypatch):
-    # A row total of 1 + d / 2 counts as rounded, an end of about d as real; 1 - (1 + d) / (1 + d) is 0.
+    # 1 - (1 + d) / (1 + d) is 0: rows so far from their sum as here would hide an end of about d.
     d = 2.0**-33
-    mdp = FiniteMDP([[[0.5, 0.5 * (1 + d)]], [[1 / (1 + d), 0]]], np.ones((2, 1)), [1, 0], 1.0)
+    rows = np.array([[[0.5, 0.5 * (1 + d)]], [[1 / (1 + d), 0]]])
+    mdp = FiniteMDP(rows, np.ones((2, 1)), [1, 0], 1.0, smallest_ending=0.0)
     assert_array_equal(mdp.ending > 0, [[False], [True]])
+    # The constructor divides the first by its sum, and the end is seen.
+    # V(0) = 1 + (1 - p) V(0) + p V(1) and V(1) = 1 + (1 - e) V(0), so V(0) = (1 + p) / (p e).
+    p, e = 0.5 * (1 + d) / (1 + d / 2), d / (1 + d)
+    assert_allclose(state_values(mdp, TablePolicy(np.ones((2, 1))))[0], (1 + p) / (p * e), rtol=1e-4)
+    mdp = FiniteMDP(rows, np.ones((2, 1)), [1, 0], 1.0, smallest_ending=0.0)
+    object.__setattr__(mdp, "transition", sparse.csr_array(rows[:, 0]) if form == "sparse" else rows)
     if form == "numpy":
         without_scipy(monkeypatch)
-    if form == "sparse":
-        mdp = as_sparse(mdp)
     with pytest.raises(
         ValueError, match=r"^discount is 1 and the expected number of steps to the end exceeds"
     ):
