@@ -590,6 +590,12 @@ GOOD = {"rule": GradientAscent(), "step_size": 0.1, "n_steps": 3}
         ({"step_size": -1}, ValueError, "step_size is -1; expected a number above 0"),
         ({"step_size": "1e-"}, TypeError, "step_size must be a number, got str"),
         ({"n_steps": -1}, ValueError, "n_steps is -1; expected an integer of at least 0"),
+        # 8 bytes for each of two parameters in each row, in units of 2^30.
+        (
+            {"n_steps": 10**15},
+            ValueError,
+            "1000000000000000 steps of 2 parameters would take 1.49e+07 GiB; expected at most 16 GiB",
+        ),
         ({"n_steps": 2.5}, TypeError, "n_steps must be an integer, got float"),
         ({"rule": "gradient"}, TypeError, "rule must be an AscentRule, such as GradientAscent(), got str"),
         (

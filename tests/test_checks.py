@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from gymnasium.envs.toy_text import FrozenLakeEnv
 from numpy.testing import assert_allclose
 from scipy.special import chdtri, ndtri, stdtrit
 from scipy.stats import binom
@@ -15,6 +16,7 @@ from pgtlab import (
     SoftmaxPolicy,
     checks,
     policy_gradient,
+    reinforce,
     rollout,
 )
 from pgtlab.checks import estimates
@@ -791,6 +793,21 @@ def test_an_unbiased_estimate_of_rare_events_raises_no_alarm(probability, n_epis
         checks.consistent(estimate=return_estimate(paths), exact=probability)
     unseen = capsys.readouterr().out.count("was not seen: no verdict\n")
     assert abs(unseen / 200 - np.exp(-1)) < routes.hoeffding(1.0, 100)
+
+
+def test_frozen_lake_raises_no_alarm(capsys):
+    # 256 components, most of which rest on a handful of the episodes that reach the goal, or on none.
+    environment = FrozenLakeEnv(map_name="8x8")
+    mdp = FiniteMDP.from_gymnasium(environment.P, environment.initial_state_distrib, 0.99)
+    policy, rng = SoftmaxPolicy.tabular(np.zeros((64, 4))), np.random.default_rng(35)
+    exact = policy_gradient(mdp, policy)
+    for _ in range(2):
+        found = reinforce(mdp, policy, n_episodes=10_000, rng=rng)
+        checks.consistent(estimate=found, exact=exact)
+        assert " of 256 components, so that what is rare was not seen: no verdict" in capsys.readouterr().out
+        # The same with the opposite sign is seen all the same.
+        with pytest.raises(AssertionError, match="and chance explains"):
+            checks.consistent(estimate=found, exact=-100 * exact)
 
 
 def test_an_estimate_in_which_nothing_was_seen_gets_no_verdict(capsys):

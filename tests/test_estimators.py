@@ -458,6 +458,12 @@ def test_what_is_no_problem_no_path_and_no_signal_is_refused():
         fitted_values([1, 2])
     with pytest.raises(TypeError, match=exactly("signal must be a Signal, got ABCMeta")):
         estimate_gradient(paths, ReturnToGo)
+    with pytest.raises(
+        TypeError, match=exactly("Q must be an array of numbers of shape (S, A): got complex numbers")
+    ):
+        ActionValues(mdp.reward + 0j)
+    with pytest.raises(ValueError, match=exactly("baseline[1] is masked; expected a number")):
+        ReturnToGo(np.ma.array([0.0, 1.0], mask=[False, True]))
     with pytest.raises(TypeError, match=exactly(words)):
         mean_of_estimate(7, policy, mdp.reward, 1.0, None)
     with pytest.raises(ValueError, match=exactly("horizon is 0; expected an integer of at least 1")):

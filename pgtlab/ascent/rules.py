@@ -74,10 +74,9 @@ class AscentRule(ABC):
         if self.draws:
             _validate.generator(rng)
         found, memory = self._direction(mdp, policy, memory, rng=rng)
-        found = np.asarray(found, dtype=np.float64)
-        _validate.shape(
-            f"direction of {type(self).__name__}", found, policy.parameters.shape, "as parameters"
-        )
+        name = f"direction of {type(self).__name__}"
+        found = _validate.numbers(name, found)
+        _validate.shape(name, found, policy.parameters.shape, "as parameters")
         return found, memory
 
     @abstractmethod

@@ -39,7 +39,7 @@ def require(policy, names):
 
 def parameters(policy):
     """Return a copy of the parameters (K,)."""
-    theta = np.array(policy.parameters, dtype=np.float64)
+    theta = _validate.numbers("parameters", policy.parameters)
     if theta.ndim > 1:
         raise ValueError(
             f"policy is a batch of shape {theta.shape[:-1]}; expected one policy, such as "
@@ -68,7 +68,7 @@ class Finite:
 
     def read(self, policy):
         """Return the probabilities, shape (..., S, A), as they come."""
-        return np.array(policy.probs(), dtype=np.float64)
+        return _validate.numbers("probs()", policy.probs())
 
     def check_type(self, policy):
         """Raise AssertionError where probabilities have too few digits for sums and slopes."""
@@ -90,7 +90,7 @@ class Finite:
 
     def scores(self, policy):
         """Return the scores, shape (S, A, K)."""
-        return np.array(policy.scores(), dtype=np.float64)
+        return _validate.numbers("scores()", policy.scores())
 
     def name(self, where, s, a):
         """Return what the probability of an action is called; of all actions, with ":" for `a`."""
@@ -107,7 +107,7 @@ class Finite:
         possible = probs > 0
         if hasattr(policy, "log_prob"):
             with np.errstate(divide="ignore", invalid="ignore"):
-                told = np.array(policy.log_prob(states, actions), dtype=np.float64)
+                told = _validate.numbers("log_prob", policy.log_prob(states, actions))
             logs = np.log(probs, where=possible, out=np.zeros_like(probs))
             if told.shape == probs.shape:
                 told[~possible] = 0.0
@@ -146,7 +146,7 @@ class Continuous:
 
     def read(self, policy):
         """Return the logarithms of the density, shape (..., S, N), as they come."""
-        return np.array(policy.log_prob(self.states, self.actions), dtype=np.float64)
+        return _validate.numbers("log_prob", policy.log_prob(self.states, self.actions))
 
     def check_type(self, policy):
         """Raise AssertionError where logarithms have too few digits for sums and slopes."""
@@ -168,7 +168,7 @@ class Continuous:
 
     def scores(self, policy):
         """Return the scores, shape (S, N, K)."""
-        return np.array(policy.score(self.states, self.actions), dtype=np.float64)
+        return _validate.numbers("score", policy.score(self.states, self.actions))
 
     def name(self, where, s, a):
         """Return what the probability of a stretch is called; of all of them, with ":" for `a`."""
@@ -199,7 +199,7 @@ def _check_type(name, values):
 
 def equal(name, told, other_name, expected):
     """Raise AssertionError unless two ways to ask for the same have the same answer, but for rounding."""
-    told = np.array(told, dtype=np.float64)
+    told = _validate.numbers(name, told)
     if told.shape != expected.shape:
         raise AssertionError(f"{name} has shape {told.shape} but {other_name} has shape {expected.shape}")
     at = _validate.first(~(np.abs(told - expected) <= ROUNDING * np.maximum(1.0, np.abs(expected))))
@@ -219,7 +219,7 @@ def _grid(policy, x):
     centre, width = 0.0, 1.0
     for _ in range(40):
         actions = centre + width * out
-        logs = np.asarray(policy.log_prob(np.full(actions.shape, x), actions), dtype=np.float64)
+        logs = _validate.numbers("log_prob", policy.log_prob(np.full(actions.shape, x), actions))
         i = min(max(int(np.argmax(logs)), 1), len(actions) - 2)
         centre = actions[i]
         if logs[i] - min(logs[i - 1], logs[i + 1]) < 1:

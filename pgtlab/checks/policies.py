@@ -108,7 +108,7 @@ def _moved(view, policy, values):
     given = values.copy()
     other = policy.with_parameters(given)
     require(other, ("parameters",))
-    told = np.array(other.parameters, dtype=np.float64)
+    told = _validate.numbers("with_parameters(p).parameters", other.parameters)
     if not np.array_equal(told, values):
         cause = "it returns the policy itself" if other is policy else "it does not keep what it is given"
         raise AssertionError(f"with_parameters(p).parameters is {told} but p is {values}{because(cause)}")

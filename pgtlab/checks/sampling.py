@@ -97,7 +97,7 @@ def _check_continuous(view, policy, n_draws, false_alarm, *, rng):
     # Massart: Pr(sup |share - F| > e) <= 2 exp(-2 n e^2)
     allowed = math.sqrt(math.log(2 * len(weights) / false_alarm) / (2 * n_draws))
     for x, actions, weight in zip(view.states[:, 0], view.actions, weights, strict=True):
-        drawn = np.asarray(policy.sample(np.full(n_draws, x), rng=rng), dtype=np.float64)
+        drawn = _validate.numbers("sample", policy.sample(np.full(n_draws, x), rng=rng))
         if drawn.shape != (n_draws,) or not np.isfinite(drawn).all():
             raise AssertionError(
                 f"sample of {n_draws} states has shape {drawn.shape}; expected ({n_draws},), a finite action "

@@ -67,6 +67,8 @@ class GeometricHorizon:
         -------
         ndarray of int, shape (n_episodes,)
         """
+        n_episodes = _validate.count("n_episodes", n_episodes)
+        _validate.room(f"a number for each of {n_episodes} episodes", 8 * n_episodes)
         return rng.geometric(1 - self.continuation, size=n_episodes)
 
 
