@@ -47,10 +47,10 @@ def in_unit_interval(name, value, kind="number"):
 
 
 def chance(name, value):
-    """Return `value` as the chance of an error, a float above 0 and below 1/2."""
+    """Return `value` as the chance of an error, a float below 1/2, and so far above 0 that it can be met."""
     result = number(name, value)
-    if not 0 < result < 0.5:
-        raise ValueError(f"{name} is {shown(result)}; expected a number above 0 and below 0.5")
+    if not 1e-100 < result < 0.5:
+        raise ValueError(f"{name} is {shown(result)}; expected a number above 1e-100 and below 0.5")
     return result
 
 

@@ -647,7 +647,9 @@ def test_bad_input_of_the_sampling_check_is_refused():
     with pytest.raises(ValueError, match=words):
         checks.sound_sampling(softmax(), n_draws=10**15, rng=rng)
     for alarm in (-1, 0.0, 0.5):
-        with pytest.raises(ValueError, match="^false_alarm is .*; expected a number above 0 and below 0.5$"):
+        with pytest.raises(
+            ValueError, match="^false_alarm is .*; expected a number above 1e-100 and below 0.5$"
+        ):
             checks.sound_sampling(softmax(), false_alarm=alarm, rng=rng)
 
 
@@ -889,5 +891,5 @@ def test_what_is_no_estimate_is_refused():
         checks.consistent(estimate=np.zeros(2), exact=np.zeros(2))
     with pytest.raises(ValueError, match="^estimate.degrees_of_freedom is 0; expected a number above 0$"):
         checks.consistent(estimate=estimate(0.0, 1.0, 0), exact=0.0)
-    with pytest.raises(ValueError, match="^false_alarm is 1; expected a number above 0 and below 0.5$"):
+    with pytest.raises(ValueError, match="^false_alarm is 1; expected a number above 1e-100 and below 0.5$"):
         checks.consistent(estimate=estimate(0.0, 1.0), exact=0.0, false_alarm=1)

@@ -275,7 +275,7 @@ def test_a_notebook_shows_the_sentence_alone():
         ),
         (
             lambda: checks.sampled_answer(coin, 0.3, mean=0.3, false_alarm=-1, rng=np.random.default_rng(1)),
-            r"^false_alarm is -1; expected a number above 0 and below 0\.5$",
+            r"^false_alarm is -1; expected a number above 1e-100 and below 0\.5$",
         ),
         (
             lambda: checks.sampled_answer(coin, 0.3, mean=0.3, false_alarm=NAN, rng=np.random.default_rng(1)),
