@@ -828,6 +828,22 @@ def test_an_estimate_in_which_nothing_was_seen_gets_no_verdict(capsys):
         checks.consistent(estimate=found, exact=[0.3])
 
 
+def test_a_score_of_what_is_never_done_does_not_spoil_the_bound(capsys):
+    # Nothing is paid, so nothing is seen; the third action is never taken, and its score is NaN.
+    class Nameless(Never):
+        def scores(self):
+            p = self.probs()[0, 0]
+            return np.array([[[1 - p], [-p], [np.nan]]])
+
+    mdp = FiniteMDP(np.zeros((1, 3, 1)), [[0.0, 0.0, 1.0]], [1.0], 0.9)
+    paths = rollout(mdp, Nameless([0.0]), n_episodes=100, rng=np.random.default_rng(36))
+    found = estimate_gradient(paths, WholeReturn())
+    # Scores of 1/2 in size, and rewards up to 1.
+    assert_allclose(found.event_size, [0.5 / 100], rtol=1e-12)
+    checks.consistent(estimate=found, exact=[0.0])
+    assert "no verdict" not in capsys.readouterr().out
+
+
 def test_a_bias_in_rare_events_is_seen_when_there_are_enough_of_them():
     # 800 events are expected. Half of that passes with at most 400 + 4.9 sqrt(k) + 14.5 events, that is up to
     # k = 528 of them: 9 deviations sqrt(800) below what is expected.

@@ -53,9 +53,10 @@ def consistent(*, estimate, exact, false_alarm=1e-6, cause=None):
     standard error is larger than expected too, and the first term is enough. In a sample that is not skew b
     is near 0.
 
-    Where every episode gave the same, b is what an episode could have given (see `Estimate`), and a
-    difference within :math:`\ln(1 / \delta) \, |b|` gets no verdict: it may come from what was too rare to be
-    seen. What is that rare beside other things that were seen cannot be told from a sample.
+    Where fewer than 16 events were seen, b is the most that an episode could have given (see `Estimate`).
+    Where every episode gave the same, a difference within :math:`\ln(1 / \delta) \, |b|` gets no verdict: it
+    may come from what was too rare to be seen. What is that rare beside many other events that were seen
+    cannot be told from a sample.
 
     A bias of twice the bound is missed with at most the same chance.
 

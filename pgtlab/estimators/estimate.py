@@ -9,6 +9,7 @@ import numpy as np
 from pgtlab import _validate
 from pgtlab.estimators.critics import checked
 from pgtlab.estimators.signals import ReturnToGo, Signal
+from pgtlab.policies.finite import sound_scores
 from pgtlab.rollouts import rollout
 from pgtlab.rollouts.paths import FinitePaths
 
@@ -291,7 +292,7 @@ def _reach(paths, signal):
     size *= paths.weights @ np.arange(1.0, paths.n_steps + 1)
     # A score of a tabular policy has entries up to 1.
     tabular = getattr(paths.policy, "is_tabular", False)
-    return size * (1.0 if tabular else np.abs(paths.policy.scores()).max((0, 1)))
+    return size * (1.0 if tabular else np.abs(sound_scores(paths.policy)).max((0, 1)))
 
 
 def _finite(paths, factors):
