@@ -150,6 +150,7 @@ def endings(name, totals, within=ROUNDING, smallest=0.0):
     Between rounding and `smallest` it cannot be told whether a row was rounded or is meant to end.
     """
     rest = 1.0 - totals
+    within *= 1 + 1e-6  # itself included: 1 - 0.9999999999 is a little more than 1e-10
     meant = "If this is 1, rounded, divide the row by its sum"
     at = first(rest < -within)
     if at is not None:

@@ -237,6 +237,12 @@ def test_an_action_of_probability_0_has_no_score_to_be_checked(capsys):
     assert "1 in sum" in capsys.readouterr().out
 
 
+def test_a_probability_that_has_lost_its_digits_has_no_logarithm_to_be_compared(capsys):
+    # e^-740 is 4e-322, which has two digits, and log 4e-322 is -739.997.
+    checks.sound_policy(SoftmaxPolicy.tabular([[740.0, 0.0]]))
+    assert "1 in sum" in capsys.readouterr().out
+
+
 class Laplace:
     """A density with a kink and only what is asked for: parameters, log_prob, score, with_parameters."""
 
@@ -735,6 +741,13 @@ def test_what_is_0_but_for_rounding_agrees_with_0(capsys):
     checks.consistent(estimate=estimate([0.0, 1.0], [0.0, 0.1]), exact=[-1e-19, 1.0])
     checks.consistent(estimate=estimate(0.0, 0.0), exact=-1e-19)
     assert "no verdict" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e150])
+def test_without_spread_tiny_and_huge_numbers_are_told_apart(size, capsys):
+    checks.consistent(estimate=estimate(size, 0.0), exact=size * (1 + 1e-15))
+    with pytest.raises(AssertionError, match="every episode gave the same"):
+        checks.consistent(estimate=estimate(size, 0.0), exact=1.1 * size)
 
 
 # --- rare events -----------------------------------------------------------------------------------

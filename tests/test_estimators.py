@@ -483,3 +483,16 @@ def test_one_episode_has_no_standard_error(make):
         return_estimate(paths)
     with pytest.raises(ValueError, match=exactly("n_episodes is 1; expected an integer of at least 2")):
         reinforce(mdp, policy, n_episodes=1, horizon=2, rng=np.random.default_rng(31))
+
+
+@pytest.mark.parametrize("unit", [2.0**500, 2.0**-500])
+def test_huge_and_tiny_rewards_scale_the_estimate_and_its_error(unit):
+    # By a power of 2, so that nothing is rounded. The third power of 1e150 is beyond the numbers.
+    mdp, policy = one_knob(0.5)
+    found = []
+    for each in (mdp, FiniteMDP(mdp.transition, unit * mdp.reward, mdp.initial, mdp.discount)):
+        paths = rollout(each, policy, n_episodes=1000, rng=np.random.default_rng(37))
+        found.append((estimate_gradient(paths, ReturnToGo()), return_estimate(paths)))
+    for name in ("mean", "standard_error", "event_size"):
+        for plain, scaled in zip(*found, strict=True):
+            assert_allclose(getattr(scaled, name), unit * getattr(plain, name), rtol=1e-12)

@@ -188,6 +188,8 @@ def test_the_rest_of_a_row_is_what_it_misses_of_1():
     rest = _validate.endings("p", np.array([[0.0, 0.25], [1.0, 1 - 0.9e-10]]))
     assert_array_equal(rest, [[1.0, 0.75], [0.0, 0.0]])
     assert_array_equal(_validate.endings("p", np.array([1 + 0.9e-10])), [0.0])
+    # Three thirds of ten digits.
+    assert_array_equal(_validate.endings("p", np.array([3 * 0.3333333333]), smallest=0.002), [0.0])
     assert _validate.endings("p", np.array([1 - 3e-10]))[0] > 0
     assert_array_equal(_validate.endings("p", np.array([1 + 0.9e-6, 1 - 0.9e-6]), within=1e-6), [0.0, 0.0])
 

@@ -88,9 +88,11 @@ def consistent(*, estimate, exact, false_alarm=1e-6, cause=None):
             )
     tail = false_alarm / (2 * max(mean.size, 1))
     bound, events = student_quantile(tail, dof), -math.log(tail)
-    # Without any spread only rounding is allowed for, in numbers of the size of 1 or of the exact ones.
+    # Without any spread only rounding is allowed for: in units of the largest exact number, and of 1 where
+    # one of the two is 0 and nothing else tells what is small.
     still = error <= 1e-12 * np.abs(mean)
-    rounding = 1e-12 * np.maximum(np.abs(exact), np.where(still, max(1.0, np.abs(exact).max(initial=0)), 0))
+    unit = np.maximum(np.abs(exact).max(initial=0.0), (mean == 0) | (exact == 0))
+    rounding = 1e-12 * np.where(still, unit, np.abs(exact))
     ordinary, rare = bound * error + rounding, events * np.broadcast_to(np.abs(size), mean.shape)
     gap = np.abs(mean - exact)
     # Also true for NaN.

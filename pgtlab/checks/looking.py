@@ -104,7 +104,8 @@ class Finite:
         """Raise AssertionError unless the methods for single actions, where there are any, say the same."""
         probs, scores = self.probabilities(policy, where), self.scores(policy)
         states, actions = np.indices(probs.shape)
-        possible = probs > 0
+        # Of the numbers below the smallest normal one digits are lost, and in their logarithms.
+        possible = probs >= np.finfo(np.float64).tiny
         if hasattr(policy, "log_prob"):
             with np.errstate(divide="ignore", invalid="ignore"):
                 told = _validate.numbers("log_prob", policy.log_prob(states, actions))

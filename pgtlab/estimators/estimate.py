@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -124,29 +125,32 @@ def estimate_gradient(paths, signal):
     checked(paths)
     _validate.instance("signal", signal, Signal)
     _at_least_two(paths)
-    # A pivot near the mean keeps the sums of powers free of cancellation.
+    # A pivot near the mean keeps the sums of powers free of cancellation, and a unit those of large numbers
+    # free of overflow.
     total, spread, cubes, pivot, n_groups = 0.0, 0.0, 0.0, None, 0
     for sums, sizes in _score_sums(paths, signal):
         if pivot is None:
-            pivot = sums.sum(0) / sizes.sum()
+            pivot, unit = sums.sum(0) / sizes.sum(), _unit(sums)
         total = total + sums.sum(0)
-        n, off = sizes[:, None], sums / sizes[:, None] - pivot
+        n, off = sizes[:, None], (sums / sizes[:, None] - pivot) / unit
         spread = spread + (n * off**2).sum(0)
         cubes = cubes + np.array([(n * n * off**j).sum(0) for j in range(4)])
         n_groups += len(sizes)
     N = paths.n_episodes
     mean = total / N
-    shift = mean - pivot
+    shift = (mean - pivot) / unit
     # sum_g n_g (m_g - m)^2 = sum_g n_g (m_g - pivot)^2 - N (m - pivot)^2
     spread = np.maximum(spread - N * shift**2, 0.0)
     # The same for sum_g n_g^2 (m_g - m)^3, which is to that sum as the third cumulant to the second.
     third = cubes[3] - 3 * shift * cubes[2] + 3 * shift**2 * cubes[1] - shift**3 * cubes[0]
     size = np.divide(third, spread, where=spread > 0, out=np.zeros_like(mean))
-    few = _few_events(size, spread * (N / n_groups), mean, N)
+    few = _few_events(size, spread * (N / n_groups), mean / unit, N)
+    size *= unit
     # What is normal shows its spread at once: in the linear-quadratic problem nothing is rare.
     if few.any() and isinstance(paths, FinitePaths):
         size = np.where(few, _reach(paths, signal) + np.abs(mean), size)
-    return Estimate(mean, np.sqrt(spread / ((n_groups - 1) * N)), N, n_groups - 1, size / N)
+    error = unit * np.sqrt(spread / ((n_groups - 1) * N))
+    return Estimate(mean, error, N, n_groups - 1, size / N)
 
 
 def mean_gradient(paths, signal):
@@ -257,12 +261,15 @@ def return_estimate(paths):
     _at_least_two(paths)
     N, returns = paths.n_episodes, paths.returns
     mean = returns.mean()
-    off = returns - mean
+    unit = _unit(returns)
+    off = (returns - mean) / unit
     spread = np.vdot(off, off)
     size = np.vdot(off * off, off) / spread if spread else 0.0
-    if _few_events(size, spread, mean, N) and isinstance(paths, FinitePaths):
+    few = _few_events(size, spread, mean / unit, N)
+    size *= unit
+    if few and isinstance(paths, FinitePaths):
         size = np.abs(paths.mdp.reward).max() * paths.weights.sum() + abs(mean)
-    return Estimate(float(mean), float(np.sqrt(spread / (N - 1) / N)), N, N - 1, float(size / N))
+    return Estimate(float(mean), float(unit * np.sqrt(spread / (N - 1) / N)), N, N - 1, float(size / N))
 
 
 def _at_least_two(paths):
@@ -276,6 +283,11 @@ def _score_sums(paths, signal):
     """Return an iterator over sums of score times factor, (G, K), and numbers of episodes in them, (G,)."""
     sums = _finite if isinstance(paths, FinitePaths) else _linear_quadratic
     return sums(paths, signal.weights(paths))
+
+
+def _unit(values):
+    """Return the power of 2 below the largest of the numbers in size, in which they lose no digit."""
+    return math.ldexp(0.5, math.frexp(np.abs(values).max())[1])
 
 
 def _few_events(size, spread, mean, N):
