@@ -598,6 +598,13 @@ def test_probabilities_that_are_none_are_refused(table, words):
         chain(RING, TablePolicy(np.array(table)))
 
 
+def test_a_policy_in_float32_is_refused_by_the_name_of_its_type():
+    # A third in float32 three times is 1 + 3.0e-8.
+    mdp = FiniteMDP(np.zeros((1, 3, 1)), np.zeros((1, 3)), [1.0], 0.9)
+    with pytest.raises(ValueError, match=r"sum to 1 within 1e-10\. Compute them in float64, not in float32$"):
+        chain(mdp, TablePolicy(np.full((1, 3), 1 / 3, np.float32)))
+
+
 def test_the_first_wrong_row_of_a_batch_is_named():
     mdp, _ = random_problem(np.random.default_rng(0), n_states=3, n_actions=2, branching=1)
     table = np.array([[[0.5, 0.5], [1.0, 0.0], [0.2, 0.8]], [[0.0, 1.0], [1.5, -0.5], [2.0, 2.0]]])
