@@ -309,13 +309,15 @@ def test_a_policy_of_ones_own_may_never_take_an_action():
 def test_scores_without_the_mean_0_are_refused():
     mdp = FiniteMDP(np.zeros((1, 2, 1)), [[5.0, 1.0]], [1.0], 0.9)
     words = exactly(
-        "the scores of state 0 have the mean 0.5 in parameter 0; expected 0, the derivative of the total "
-        "probability"
+        "the mean of policy.scores()[0, :, 0] under the policy is 0.5; expected 0. "
+        "checks.sound_policy(policy) looks for the cause"
     )
     for quantity in (*NATURAL, fisher_information):
         with pytest.raises(ValueError, match=words):
             quantity(mdp, Own([[0.5, 0.5]], [[[1.0], [0.0]]]))
-        with pytest.raises(ValueError, match="^the scores of state 0 have the mean nan in parameter 0"):
+        with pytest.raises(
+            ValueError, match=exactly("policy.scores()[0, 0, 0] is nan; expected a finite number")
+        ):
             quantity(mdp, Own([[0.5, 0.5]], [[[np.nan], [0.0]]]))
 
 

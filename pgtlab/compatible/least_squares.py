@@ -12,6 +12,7 @@ from pgtlab.fisher.geometry import stays_at_zero
 from pgtlab.fisher.least_squares import RANK_TOLERANCE, Directions, least_squares_on_score
 from pgtlab.mdp import LinearQuadraticMDP
 from pgtlab.policies import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy
+from pgtlab.policies.finite import sound_scores
 from pgtlab.visitation import state_visitation
 
 
@@ -52,9 +53,9 @@ def compatible_weights(mdp, policy, *, offset=None):
 
     Notes
     -----
-    Exact, by least squares on :math:`A^\pi`, which differs from :math:`Q^\pi` by what no score sees. By
-    singular values where the visits are of the same order, else row by row, as `natural_policy_gradient`,
-    which gets to the same vector by the Fisher information. What the scores can tell apart does not hang on
+    Exact, by least squares on :math:`A^\pi`, which differs from :math:`Q^\pi` by what no score sees. The
+    equations are those of `natural_policy_gradient`, action against action; the solver is another where the
+    visits are of the same order, singular values in place of the Fisher information. What the scores can tell apart does not hang on
     how often it is visited: without their weights, singular values below 1e-12 of the largest count as zero.
 
     References
@@ -130,7 +131,7 @@ def compatible_values(policy, w):
         # (phi(s, a) - mean of phi) . w, without a table of the scores
         preference = policy.with_parameters(w).logits()
         return preference - (policy.probs() * preference).sum(-1, keepdims=True)
-    return (policy.scores() @ w[..., None, :, None])[..., 0]
+    return (sound_scores(policy) @ w[..., None, :, None])[..., 0]
 
 
 def compatible_gradient(mdp, policy, w, *, offset=None):

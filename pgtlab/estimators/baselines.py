@@ -11,6 +11,7 @@ from pgtlab.chain import chain
 from pgtlab.estimators.signals import rewards_to_go
 from pgtlab.evaluation import Quadratic, action_values, state_values
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
+from pgtlab.policies.finite import sound_scores
 from pgtlab.rollouts.paths import FinitePaths, LinearQuadraticPaths
 
 
@@ -220,4 +221,4 @@ def _squared_scores(policy, probs):
     if getattr(policy, "is_tabular", False):
         # The score of (s, a) is e_sa - sum_b pi(s, b) e_sb.
         return 1 - 2 * probs + np.square(probs).sum(-1, keepdims=True)
-    return np.square(policy.scores()).sum(-1)
+    return np.square(sound_scores(policy)).sum(-1)

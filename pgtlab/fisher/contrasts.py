@@ -6,15 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pgtlab import _validate
 from pgtlab.chain.finite import reached
 from pgtlab.policies import SoftmaxPolicy
+from pgtlab.policies.finite import sound_scores
 
 #: Visits below this many are known to be few, and no more: double precision ends near 1e-308.
 FEWEST_VISITS = 1e-300
-
-#: Share of the largest score of its state by which the scores of a policy of one's own may miss their mean 0.
-_MEAN_ZERO = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +50,7 @@ def contrasts(mdp, policy, rho, values=None):
     """Return the equations of the least squares of `values` (..., S, A) on the score under visits `rho`.
 
     Without values their targets are 0. The actions of a state are in the order of their probabilities. Raise
-    ValueError where the scores have another mean than 0.
+    ValueError where the scores are none (see `sound_scores`).
     """
     logs = policy.log_probs()
     taken = np.isfinite(logs)
@@ -116,13 +113,4 @@ def _scores(policy):
     if type(policy) is SoftmaxPolicy:
         # SC(s, a) = phi(s, a) - sum_b pi(s, b) phi(s, b)
         return policy.features
-    scores = np.asarray(policy.scores(), dtype=np.float64)
-    mean = np.einsum("...sa,...sak->...sk", policy.probs(), scores)
-    wrong = ~(np.abs(mean) <= _MEAN_ZERO * np.abs(scores).max(-2))
-    if wrong.any():
-        at = _validate.first(wrong)
-        raise ValueError(
-            f"the scores of state {at[-2]} have the mean {mean[at]:g} in parameter {at[-1]}; expected 0, the "
-            "derivative of the total probability"
-        )
-    return scores
+    return sound_scores(policy)

@@ -10,6 +10,9 @@ import numpy as np
 
 from pgtlab import _validate
 
+#: Share of the largest score of its state by which the scores of a policy of one's own may miss their mean 0.
+_MEAN_ZERO = 1e-6
+
 
 class FinitePolicy(ABC):
     r"""Stochastic policy :math:`\pi(s, a; \theta)` over finitely many states and actions.
@@ -331,7 +334,7 @@ def sound_scores(policy):
     """Return the scores of a policy (..., S, A, K), 0 in place of NaN where an action is never taken.
 
     Raises ValueError for what no score can be: another shape, a number that is not finite, or a mean under
-    the policy, in some state, that is not 0.
+    the policy, in some state, that is not 0 within a millionth of the largest score there.
     """
     probs, scores = policy.probs(), _validate.numbers("policy.scores()", policy.scores())
     expected = (*probs.shape, np.shape(policy.parameters)[-1])
@@ -341,8 +344,7 @@ def sound_scores(policy):
     scores = np.where(np.isnan(scores) & (probs == 0)[..., None], 0.0, scores)
     _validate.finite("policy.scores()", scores)
     mean = (probs[..., None, :] @ scores)[..., 0, :]
-    spread = np.sqrt((probs[..., None, :] @ scores**2)[..., 0, :])
-    at = _validate.first(np.abs(mean) > 1e-6 * np.maximum(1.0, spread))
+    at = _validate.first(np.abs(mean) > _MEAN_ZERO * np.abs(scores).max(-2))
     if at is not None:
         *state, k = at
         raise ValueError(
