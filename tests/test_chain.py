@@ -598,6 +598,13 @@ def test_probabilities_that_are_none_are_refused(table, words):
         chain(RING, TablePolicy(np.array(table)))
 
 
+def test_a_policy_in_float32_is_refused_by_the_name_of_its_type():
+    # A third in float32 three times is 1 + 3.0e-8.
+    mdp = FiniteMDP(np.zeros((1, 3, 1)), np.zeros((1, 3)), [1.0], 0.9)
+    with pytest.raises(ValueError, match=r"sum to 1 within 1e-10\. Compute them in float64, not in float32$"):
+        chain(mdp, TablePolicy(np.full((1, 3), 1 / 3, np.float32)))
+
+
 def test_the_first_wrong_row_of_a_batch_is_named():
     mdp, _ = random_problem(np.random.default_rng(0), n_states=3, n_actions=2, branching=1)
     table = np.array([[[0.5, 0.5], [1.0, 0.0], [0.2, 0.8]], [[0.0, 1.0], [1.5, -0.5], [2.0, 2.0]]])
@@ -699,12 +706,12 @@ def test_a_gain_at_the_edge_has_no_expected_return(name):
 def test_the_distance_from_the_edge_is_right_to_the_last_digit(gain):
     # a = b = 1: c = 1 + k is rounded, to 1 for the first gain; 1 - c^2 = -k (2 + k) is not.
     mdp = LinearQuadraticMDP(1, 1, 1, 1, 0.5, 0, 1, 1 - 1e-12)
-    process = chain(mdp, LinearGaussianPolicy([gain, 0.0, 1e200], 0.0))
+    process = chain(mdp, LinearGaussianPolicy([gain, 0.0, 1e70], 0.0))
     k, gamma = Fraction(gain), Fraction(mdp.discount)
     assert_allclose(process.margin(1.0)[0], float(-k * (2 + k)), rtol=1e-15)
     margin = process.margin(mdp.discount)
     assert_allclose(margin[:2], [float(1 - gamma * (1 + k) ** 2), float(1 - gamma)], rtol=1e-15)
-    assert margin[2] == -np.inf
+    assert_allclose(margin[2], -1e140, rtol=1e-11)
     one = chain(mdp, LinearGaussianPolicy(gain, 0.0))
     assert_allclose(one.margin(mdp.discount), margin[0], rtol=1e-15)
     assert_allclose(one.curvature, float((1 + k * k) / Fraction(margin[0])), rtol=1e-14)

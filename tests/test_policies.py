@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pgtlab import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy
+from pgtlab import FiniteMDP, FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy, policy_gradient, reinforce
 from tests import routes
 from tests.problems import BATCHES, FEATURES, exactly, random_policy, seeds
 
@@ -451,3 +451,66 @@ def test_preferences_that_overflow_are_refused_or_as_sure_as_can_be():
             ),
         ):
             use()
+
+
+# --- scores of a policy of one's own ---------------------------------------------------------------
+
+
+class Scored(FinitePolicy):
+    """Two actions in one state, with probabilities and scores as they are given."""
+
+    def __init__(self, probs, scores):
+        self.parameters, self._probs, self._scores = np.zeros(1), np.array(probs), scores
+
+    def probs(self):
+        return self._probs
+
+    def scores(self):
+        return self._scores
+
+    def with_parameters(self, parameters):
+        return self
+
+
+ONE_STEP = FiniteMDP(np.zeros((1, 2, 1)), [[1.0, 0.0]], [1.0], 0.9)
+EVEN = [[0.5, 0.5]]
+
+
+@pytest.mark.parametrize(
+    ("scores", "error", "words"),
+    [
+        (
+            [[[0.5], [np.nan]]],
+            ValueError,
+            "policy.scores()[0, 1, 0] is nan; expected a finite number",
+        ),
+        (
+            [[0.5, -0.5]],
+            ValueError,
+            "policy.scores() has shape (1, 2); expected (1, 2, 1) for each state and action a number for "
+            "each parameter",
+        ),
+        # Not centred: the feature alone, whose mean is 1/2.
+        (
+            [[[1.0], [0.0]]],
+            ValueError,
+            "the mean of policy.scores()[0, :, 0] under the policy is 0.5; expected 0. "
+            "checks.sound_policy(policy) looks for the cause",
+        ),
+        ([[["a"], ["b"]]], TypeError, "policy.scores() must be made of numbers: got text"),
+    ],
+)
+def test_what_no_score_can_be_is_refused_by_every_gradient(scores, error, words):
+    policy = Scored(EVEN, scores)
+    for call in (
+        lambda: policy_gradient(ONE_STEP, policy),
+        lambda: reinforce(ONE_STEP, policy, n_episodes=10, rng=np.random.default_rng(0)),
+    ):
+        with pytest.raises(error, match=exactly(words)):
+            call()
+
+
+def test_of_what_is_never_done_a_score_may_be_nan():
+    # d J = sum_a pi SC R = 1 * 0 * 1: there is one action, and its probability is 1 whatever the parameter.
+    policy = Scored([[1.0, 0.0]], [[[0.0], [np.nan]]])
+    assert_array_equal(policy_gradient(ONE_STEP, policy), [0.0])

@@ -143,7 +143,9 @@ def _checked(mdp, policy, rule, step_size, n_steps):
     step_size = _validate.number("step_size", step_size)
     if step_size <= 0:
         raise ValueError(f"step_size is {step_size:g}; expected a number above 0")
-    return theta, step_size, _validate.count("n_steps", n_steps)
+    n_steps = _validate.count("n_steps", n_steps)
+    _validate.room(f"{n_steps} steps of {theta.size} parameters", 8 * (n_steps + 1) * theta.size)
+    return theta, step_size, n_steps
 
 
 def _check_move(before, theta):

@@ -426,9 +426,10 @@ def _check(mdp, probs):
     if not (probs.min() >= 0 and missing.max() <= _validate.ROUNDING):
         wrong = ~((probs >= 0).all(-1) & (missing <= _validate.ROUNDING))
         at = _validate.first(wrong)
+        digits = f". Compute them in float64, not in {probs.dtype}" if probs.dtype.itemsize < 8 else ""
         raise ValueError(
             f"policy.probs(){_validate.subscript(at)} is {probs[at]}; "
-            f"expected probabilities of at least 0 that sum to 1 within {_validate.ROUNDING:g}"
+            f"expected probabilities of at least 0 that sum to 1 within {_validate.ROUNDING:g}{digits}"
         )
 
 

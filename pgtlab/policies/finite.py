@@ -121,7 +121,7 @@ class FinitePolicy(ABC):
         -------
         ndarray, shape (..., K)
         """
-        return np.einsum("...sa,...sak->...k", weights, self.scores())
+        return np.einsum("...sa,...sak->...k", weights, sound_scores(self))
 
     def _indices(self, state, action):
         S, A = self.probs().shape[-2:]
@@ -325,6 +325,31 @@ class SoftmaxPolicy(FinitePolicy):
         S, A, K = self.features.shape
         batch = f", batch={self.parameters.shape[:-1]}" if self.parameters.ndim > 1 else ""
         return f"SoftmaxPolicy(n_states={S}, n_actions={A}, n_parameters={K}{batch})"
+
+
+def sound_scores(policy):
+    """Return the scores of a policy (..., S, A, K), 0 in place of NaN where an action is never taken.
+
+    Raises ValueError for what no score can be: another shape, a number that is not finite, or a mean under
+    the policy, in some state, that is not 0.
+    """
+    probs, scores = policy.probs(), _validate.numbers("policy.scores()", policy.scores())
+    expected = (*probs.shape, np.shape(policy.parameters)[-1])
+    _validate.shape(
+        "policy.scores()", scores, expected, "for each state and action a number for each parameter"
+    )
+    scores = np.where(np.isnan(scores) & (probs == 0)[..., None], 0.0, scores)
+    _validate.finite("policy.scores()", scores)
+    mean = (probs[..., None, :] @ scores)[..., 0, :]
+    spread = np.sqrt((probs[..., None, :] @ scores**2)[..., 0, :])
+    at = _validate.first(np.abs(mean) > 1e-6 * np.maximum(1.0, spread))
+    if at is not None:
+        *state, k = at
+        raise ValueError(
+            f"the mean of policy.scores(){_validate.subscript((*state, ':', k))} under the policy is "
+            f"{mean[at]:.6g}; expected 0. checks.sound_policy(policy) looks for the cause"
+        )
+    return scores
 
 
 def _fits(parameters, features_shape):
