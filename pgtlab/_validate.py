@@ -114,6 +114,16 @@ def finite(name, values):
             raise ValueError(f"{name}{subscript(at)} is {values[at]}; expected a finite number")
 
 
+def at_most(name, values, largest):
+    """Raise ValueError at the first entry of `values` whose size is above `largest`."""
+    if np.abs(values).max() > largest:
+        at = first(np.abs(values) > largest)
+        raise ValueError(
+            f"{name}{subscript(at)} is {values[at]:g}; expected at most {largest:g} in size, or its powers "
+            "are beyond the numbers of a computer"
+        )
+
+
 def shape(name, values, expected, because):
     """Raise ValueError unless `values` has the shape `expected`; `because` says whose shape that is."""
     if values.shape != expected:

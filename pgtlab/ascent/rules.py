@@ -121,8 +121,8 @@ class NaturalGradientAscent(AscentRule):
     For a tabular softmax policy a step of size :math:`\alpha` multiplies each probability by
     :math:`\exp(\alpha A^\pi)` and normalises, in the states that are visited; J never falls, whatever
     :math:`\alpha`. For a linear Gaussian policy with its std held, the step
-    :math:`\alpha = 1 / (2 \sigma^2 (r + \gamma b^2 P))` is one step of policy iteration; with several actions,
-    each with a gain of its own, in general no step size is.
+    :math:`\alpha = 1 / (2 \sigma^2 (r + \gamma b^2 P))` is one step of policy iteration. That holds for a
+    single action; with several in a state it does not in general, whatever the step size.
 
     References
     ----------

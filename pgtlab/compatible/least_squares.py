@@ -55,8 +55,9 @@ def compatible_weights(mdp, policy, *, offset=None):
     -----
     Exact, by least squares on :math:`A^\pi`, which differs from :math:`Q^\pi` by what no score sees. The
     equations are those of `natural_policy_gradient`, action against action; the solver is another where the
-    visits are of the same order, singular values in place of the Fisher information. What the scores can tell apart does not hang on
-    how often it is visited: without their weights, singular values below 1e-12 of the largest count as zero.
+    visits are of the same order, singular values in place of the Fisher information. What the scores can tell
+    apart does not hang on how often it is visited: without their weights, singular values below 1e-12 of the
+    largest count as zero.
 
     References
     ----------
@@ -231,22 +232,25 @@ def compatibility_error(mdp, policy, w, *, offset=None):
     >>> round(compatibility_error(*now_or_later(), [8.0]), 6)
     70.0
     """
-    missed = _minus(action_values(mdp, policy), compatible_values(policy, w))
+    missed = action_values(mdp, policy)
     if offset is not None:
         missed = _minus(missed, _offset(mdp, offset))
     if isinstance(mdp, LinearQuadraticMDP):
-        total = _mean_square(mdp, policy, missed)
+        total = _mean_square(mdp, policy, missed, weights_for(policy, w))
     else:
+        missed = missed - compatible_values(policy, w)
         weights = visits_of_pairs(mdp, policy)
         total = (weights * np.where(weights > 0, missed, 0.0) ** 2).sum((-2, -1))
     return total if np.ndim(total) else float(total)
 
 
-def _mean_square(mdp, policy, values):
-    """Return the integral of the square of a Quadratic of (x, u) over visits and actions."""
+def _mean_square(mdp, policy, values, w):
+    """Return the mean square over visits and actions of a Quadratic of (x, u) less the critic."""
     process, rho = chain(mdp, policy), state_visitation(mdp, policy)
     alone, mixed, across = in_noise(policy, values)
-    c, fourth = values.constant, _fourth_moment(process)
+    # The critic is w_1 z x / s + w_2 (z^2 - 1); as a function of x and u its terms in x^2 would cancel.
+    mixed, across = mixed - w[..., 0] / policy.std, across - w[..., 1]
+    c, fourth = values.constant + w[..., 1], _fourth_moment(process)
     # The square of alone x^2 + mixed x z + across z^2 + c, with E z^2 = 1, E z^4 = 3 and no odd moments.
     total = np.where(alone == 0, 0.0, alone**2 * np.where(alone == 0, 0.0, fourth))
     total = total + (mixed**2 + 2 * alone * (across + c)) * rho.second_moment
@@ -339,6 +343,8 @@ def score_weights(mdp, policy, values):
     ndarray, shape (..., K)
     """
     if isinstance(mdp, LinearQuadraticMDP):
+        # Only to refuse, in the words of `chain`, a mean over visits that does not exist.
+        _ = state_visitation(mdp, policy).second_moment
         _, mixed, across = in_noise(policy, values)
         # The scores are z x / s and z^2 - 1: mixed x z is s mixed times the first, and across (z^2 - 1) is
         # across times the second. What depends on x alone is orthogonal to both. Where x is 0 for ever the

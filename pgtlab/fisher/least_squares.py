@@ -11,6 +11,9 @@ from pgtlab.fisher.contrasts import contrasts, visited
 #: Singular values of the scores below this share of the largest one count as zero.
 RANK_TOLERANCE = 1e-12
 
+#: Below this share a singular value is what rounding leaves of a 0; between the two nobody can tell.
+_ZERO = 1e-14
+
 #: Condition number of the normal equations, in the 1-norm, up to which they are solved.
 WELL_CONDITIONED = 1e8
 
@@ -50,7 +53,16 @@ class Directions:
         scaled = np.divide(scaled, length, where=length > _ROUNDING, out=np.zeros_like(scaled))
         # The rows and the triangle of their QR factorisation have the same right singular vectors.
         _, singular, Vt = np.linalg.svd(np.linalg.qr(scaled, mode="r"), full_matrices=True)
-        rank = int((singular > RANK_TOLERANCE * singular.max(initial=0.0)).sum())
+        share = singular / singular.max(initial=np.finfo(float).tiny)
+        doubtful = share[(share > _ZERO) & (share <= RANK_TOLERANCE)]
+        if doubtful.size:
+            raise ValueError(
+                f"a direction of the parameters changes scores {doubtful[0]:.2g} times as much as another, "
+                "and rounding leaves open whether at all; expected features of which none is nearly a "
+                f"combination of the others (a share above {RANK_TOLERANCE:g}), or one that is so exactly "
+                f"(below {_ZERO:g})"
+            )
+        rank = int((share > RANK_TOLERANCE).sum())
         # scaled z = 0  <=>  rows (z / unit) = 0
         self.basis = (Vt[:rank].T if rank < K else np.eye(K)) / unit[:, None]
         self.unseen = np.linalg.qr(Vt[rank:].T / unit[:, None])[0].T
