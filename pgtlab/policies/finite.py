@@ -242,7 +242,7 @@ class SoftmaxPolicy(FinitePolicy):
 
     @cached_property
     def _probs(self):
-        weight = np.exp(self._below_largest()[0])
+        weight = np.exp(self._below_largest())
         return _validate.read_only(weight / weight.sum(-1, keepdims=True))
 
     def log_prob(self, state, action):
@@ -261,26 +261,25 @@ class SoftmaxPolicy(FinitePolicy):
 
     def log_probs(self):
         r"""Logarithms of all the probabilities, :math:`\log \pi(s, a; \theta)`, shape (..., S, A)."""
-        below, largest = self._below_largest()
+        below = self._below_largest()
         others = np.exp(below)
-        np.put_along_axis(others, largest, 0.0, axis=-1)
+        np.put_along_axis(others, below.argmax(-1, keepdims=True), 0.0, axis=-1)
         # log sum_b exp(l_b) = l_max + log(1 + sum of the others, each of at most 1)
         return below - np.log1p(others.sum(-1, keepdims=True))
 
     def _below_largest(self):
-        """Return the preferences less the largest of each state, and where that is, (..., S, 1)."""
+        """Return the preferences less the largest of each state, (..., S, A)."""
         with np.errstate(over="ignore", invalid="ignore"):
             logits = self.logits()
-            largest = logits.argmax(-1, keepdims=True)
             # So no exponential overflows.
-            below = logits - np.take_along_axis(logits, largest, axis=-1)
+            below = logits - logits.max(-1, keepdims=True)
         if np.isnan(below.sum()):
             at = _validate.first(~np.isfinite(logits))
             raise ValueError(
                 f"the preference of [state, action] = {list(at[-2:])} is {logits[at]}; expected a finite "
                 "number: features and parameters are too large"
             )
-        return below, largest
+        return below
 
     def scores(self):
         r"""Scores :math:`\phi(s, a) - \sum_{a'} \pi(s, a') \phi(s, a')`, shape (..., S, A, K)."""

@@ -129,6 +129,7 @@ WITHOUT_COLUMN = {
     "what it gives is drawn; what it settles at has a column": {
         "AdvantageActorCritic",
         "EligibilityTraces",
+        "IncrementalNaturalActorCritic",
         "NaturalActorCritic",
         "QActorCritic",
         "Reinforce",
