@@ -46,8 +46,8 @@ def compatible_weights(mdp, policy, *, offset=None):
     ------
     ValueError
         If the policy does not fit the problem, the expected return does not exist (see `chain`), the
-        offset has the wrong shape, the theorem does not hold (see `policy_gradient`), or the weights hang on
-        visits below 1e-300.
+        offset has the wrong shape, the theorem does not hold (see `policy_gradient`), the weights hang on visits
+        below 1e-300, or rounding leaves open whether features are dependent.
     TypeError
         If an argument is of the wrong type.
 
@@ -56,8 +56,8 @@ def compatible_weights(mdp, policy, *, offset=None):
     Exact, by least squares on :math:`A^\pi`, which differs from :math:`Q^\pi` by what no score sees. The
     equations are those of `natural_policy_gradient`, action against action; the solver is another where the
     visits are of the same order, singular values in place of the Fisher information. What the scores can tell
-    apart does not hang on how often it is visited: without their weights, singular values below 1e-12 of the
-    largest count as zero.
+    apart does not hang on how often it is visited: without their weights, singular values below 1e-14 of the
+    largest count as zero, and between that and 1e-12 they are refused.
 
     References
     ----------
@@ -296,9 +296,9 @@ def minimisers(mdp, policy):
 
     Notes
     -----
-    Singular values of the scores below 1e-12 of the largest count as zero, however often they are visited. A
-    tabular softmax policy has one direction for each state, all preferences of which rise together, and one
-    more for each further action of a state that is not visited.
+    Singular values of the scores below 1e-14 of the largest count as zero, however often they are visited;
+    between that and 1e-12 they are refused. A tabular softmax policy has one direction for each state, all
+    preferences of which rise together, and one more for each further action of a state that is not visited.
 
     References
     ----------

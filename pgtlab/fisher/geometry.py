@@ -109,7 +109,8 @@ def natural_policy_gradient(mdp, policy):
     ------
     ValueError
         If the policy does not fit the problem, the expected return does not exist (see `chain`), the theorem
-        does not hold (see `policy_gradient`), or the solution hangs on visits below 1e-300.
+        does not hold (see `policy_gradient`), the solution hangs on visits below 1e-300, or rounding leaves open
+        whether features are dependent.
     TypeError
         If an argument is of the wrong type.
 
@@ -124,11 +125,11 @@ def natural_policy_gradient(mdp, policy):
     Else, where the condition number of the Fisher information, in the 1-norm, is at most 1e8, by its Cholesky
     factor and one step of refinement on the residual: the relative error is about 1e-16 times that condition
     number. Otherwise what the scores can tell apart is found from the scores without their weights, where
-    singular values below 1e-12 of the largest count as zero, and the rest is solved row by row, for weights
-    that may differ by any factor. Nothing is ever added to the Fisher information. Visits below 1e-300 are
-    taken for few but unknown: where the solution hangs on their ratios, it is refused. With many
-    parameters the cost is about twice that of forming the Fisher information, or eleven times where it is
-    singular.
+    singular values below 1e-14 of the largest count as zero and those between that and 1e-12 are refused, and
+    the rest is solved row by row, for weights that may differ by any factor. Nothing is ever added to the
+    Fisher information. Visits below 1e-300 are taken for few but unknown: where the solution hangs on their
+    ratios, it is refused. With many parameters the cost is about twice that of forming the Fisher
+    information, or eleven times where it is singular.
 
     References
     ----------
