@@ -46,8 +46,8 @@ def compatible_weights(mdp, policy, *, offset=None):
     ------
     ValueError
         If the policy does not fit the problem, the expected return does not exist (see `chain`), the
-        offset has the wrong shape, the theorem does not hold (see `policy_gradient`), the weights hang on visits
-        below 1e-300, or rounding leaves open whether features are dependent.
+        offset has the wrong shape, the theorem does not hold (see `policy_gradient`), the weights hang on
+        visits below 1e-300, or rounding leaves open whether features are dependent.
     TypeError
         If an argument is of the wrong type.
 

@@ -109,8 +109,8 @@ def natural_policy_gradient(mdp, policy):
     ------
     ValueError
         If the policy does not fit the problem, the expected return does not exist (see `chain`), the theorem
-        does not hold (see `policy_gradient`), the solution hangs on visits below 1e-300, or rounding leaves open
-        whether features are dependent.
+        does not hold (see `policy_gradient`), the solution hangs on visits below 1e-300, or rounding leaves
+        open whether features are dependent.
     TypeError
         If an argument is of the wrong type.
 
