@@ -514,3 +514,13 @@ def test_of_what_is_never_done_a_score_may_be_nan():
     # d J = sum_a pi SC R = 1 * 0 * 1: there is one action, and its probability is 1 whatever the parameter.
     policy = Scored([[1.0, 0.0]], [[[0.0], [np.nan]]])
     assert_array_equal(policy_gradient(ONE_STEP, policy), [0.0])
+
+
+def test_what_rounding_leaves_of_a_score_of_0_is_no_score():
+    # A parameter that changes nothing: features 0.1 less their mean, 0.1 + 0.1 + 0.1 over 3, and the like.
+    policy = Scored(EVEN, [[[1.4e-17], [1.4e-17]]])
+    assert_allclose(policy_gradient(ONE_STEP, policy), [0.0], atol=1e-16)
+    with pytest.raises(
+        ValueError, match="^the mean of policy.scores\\(\\)\\[0, :, 0\\] under the policy is 1e-05"
+    ):
+        policy_gradient(ONE_STEP, Scored(EVEN, [[[1e-5], [1e-5]]]))

@@ -13,6 +13,9 @@ from pgtlab import _validate
 #: Share of the largest score of its state by which the scores of a policy of one's own may miss their mean 0.
 _MEAN_ZERO = 1e-6
 
+#: And share of the largest score of all states, or of 1.
+_ROUNDED_ZERO = 1e-9
+
 
 class FinitePolicy(ABC):
     r"""Stochastic policy :math:`\pi(s, a; \theta)` over finitely many states and actions.
@@ -335,6 +338,8 @@ def sound_scores(policy):
     Raises ValueError for what no score can be: another shape, a number that is not finite, or a mean under
     the policy, in some state, that is not 0 within a millionth of the largest score there.
     """
+    if type(policy) is SoftmaxPolicy:
+        return policy.scores()
     probs, scores = policy.probs(), _validate.numbers("policy.scores()", policy.scores())
     expected = (*probs.shape, np.shape(policy.parameters)[-1])
     _validate.shape(
@@ -343,7 +348,10 @@ def sound_scores(policy):
     scores = np.where(np.isnan(scores) & (probs == 0)[..., None], 0.0, scores)
     _validate.finite("policy.scores()", scores)
     mean = (probs[..., None, :] @ scores)[..., 0, :]
-    at = _validate.first(np.abs(mean) > _MEAN_ZERO * np.abs(scores).max(-2))
+    largest = np.abs(scores).max(-2)
+    # Where a parameter changes nothing, its scores are what rounding left of 0.
+    rounded = _ROUNDED_ZERO * np.maximum(1.0, largest.max(-2, keepdims=True))
+    at = _validate.first(np.abs(mean) > _MEAN_ZERO * largest + rounded)
     if at is not None:
         *state, k = at
         raise ValueError(
