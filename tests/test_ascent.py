@@ -837,13 +837,14 @@ def test_parameters_that_overflow_stop_the_run():
 def test_a_return_that_overflows_stops_the_run():
     class Noisier(AscentRule):
         def _direction(self, mdp, policy, memory, *, rng):
-            return np.array([0.0, 200.0]), memory
+            return np.array([0.0, 70.0]), memory
 
-    # J holds s^2 = exp(2 log s): beyond log s = 354 it is infinite.
+    # At gain 0, V holds -q b^2 s^2 = -10^150 10^40 e^(2 log s): after one step 10^251, after two 10^312.
+    mdp = LinearQuadraticMDP(0.5, 1e20, 1e150, 1.0, 0.0, 0.0, 1.0, 0.9)
     words = "diverged after 1 of 9 steps, the next of which fails: J is -inf; expected a finite number"
     with pytest.warns(RuntimeWarning, match=exactly(f"{words}. The run holds what was done")):
-        run = ascend(*linear_quadratic(), rule=Noisier(), step_size=1.0, n_steps=9)
-    assert_allclose(run.parameters[:, 1], [-1.0, 199.0])
+        run = ascend(mdp, LinearGaussianPolicy(0.0, 0.0), rule=Noisier(), step_size=1.0, n_steps=9)
+    assert_allclose(run.parameters[:, 1], [0.0, 70.0])
 
 
 def test_a_corridor_without_end_stops_the_run():

@@ -122,7 +122,7 @@ def test_the_gain_of_a_linear_quadratic_problem_is_found():
         ({"slowing": 0.0}, ValueError, "slowing is 0; expected a number above 0"),
         ({"slowing": "slow"}, TypeError, "slowing must be a number, got str"),
         ({"critic_step_size": 0.0}, ValueError, "critic_step_size is 0; expected a number above 0"),
-        ({"n_episodes": 1}, ValueError, "n_episodes is 1; expected an integer of at least 2"),
+        ({"n_episodes": 0}, ValueError, "n_episodes is 0; expected an integer of at least 1"),
         (
             {"state_features": "onehot"},
             ValueError,
@@ -133,3 +133,11 @@ def test_the_gain_of_a_linear_quadratic_problem_is_found():
 def test_its_settings_must_make_sense(changes, kind, words):
     with pytest.raises(kind, match=exactly(words)):
         rule(**changes)
+
+
+def test_a_batch_may_be_a_single_episode():
+    run = ascend(
+        *now_or_later(), rule=rule(n_episodes=1), step_size=0.1, n_steps=2, rng=np.random.default_rng(5)
+    )
+    assert len(run.returns) == 3
+    assert run.stopped is None

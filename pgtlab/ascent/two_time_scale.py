@@ -10,7 +10,8 @@ from pgtlab import _validate
 from pgtlab.ascent import features
 from pgtlab.ascent.actor_critics import _ActorCritic
 from pgtlab.compatible import compatible_values
-from pgtlab.estimators import ActionValues, TDErrors, estimate_gradient
+from pgtlab.estimators import ActionValues, TDErrors
+from pgtlab.estimators.estimate import mean_gradient
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,7 +43,7 @@ class IncrementalNaturalActorCritic(_ActorCritic):
     critic_step_size : float
         :math:`\beta`, above 0. It must be small enough for both updates to be stable.
     n_episodes : int
-        N, at least 2, in each step.
+        N, at least 1, in each step.
     slowing : float, optional
         K, above 0: after so many steps those of the policy are half as long. Without it all steps stay as
         long as the first, and :math:`\theta` comes near its goal and wanders about it.
@@ -112,8 +113,8 @@ class IncrementalNaturalActorCritic(_ActorCritic):
         slower = 1.0 if self.slowing is None else 1 + n / self.slowing
         beta = self.critic_step_size / slower ** (2 / 3)
         paths, errors = self._paths(mdp, policy, rng=rng), TDErrors(psi.values(v))
-        along_errors = estimate_gradient(paths, errors).mean
-        along_w = estimate_gradient(paths, ActionValues(compatible_values(policy, w))).mean
+        along_errors = mean_gradient(paths, errors)
+        along_w = mean_gradient(paths, ActionValues(compatible_values(policy, w)))
         w = w + beta * (along_errors - along_w)
         v = v + beta * psi.total(paths, errors.weights(paths)) / paths.n_episodes
         # alpha_n = alpha / (1 + n / K): the first factor is the step size of the ascent.
