@@ -42,8 +42,8 @@ def expectation(row, column):
 
 def refused(error):
     """Whether an error is a clear one, raised in words by the package and not by what it calls."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return type(error) is ValueError and Path(frames[-1].filename).is_relative_to(PACKAGE)
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return type(error) is ValueError and Path(frame.f_code.co_filename).is_relative_to(PACKAGE)
 
 
 def verdict(row, column):
