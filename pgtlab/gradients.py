@@ -48,10 +48,10 @@ def policy_gradient(mdp, policy):
     the advantages, as :math:`\sum_a \partial \pi(s, a) / \partial \theta = 0`: with a discount near 1,
     or a policy that is nearly deterministic, Q would cancel.
 
-    An action of probability 0 counts 0, whatever its Q. That is right if its probability is 0 for all
-    parameters. If it is not, the theorem at discount 1 needs an end that is sure, at these parameters, from
-    every state that is reached under some parameters nearby; which those are the package cannot see, so it
-    asks it of every state that some actions lead to.
+    An action of probability 0 counts 0, whatever its Q. That is right if its probability is an underflow, or
+    0 for all parameters. If it is neither, the theorem at discount 1 needs an end that is sure, at these
+    parameters, from every state that is reached under some parameters nearby; which those are the package
+    cannot see, so it asks it of every state that some actions lead to.
 
     References
     ----------

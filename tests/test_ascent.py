@@ -12,6 +12,7 @@ import os
 import pickle
 import time
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -834,17 +835,36 @@ def test_parameters_that_overflow_stop_the_run():
     assert_array_equal(run.parameters, [[1e10, 1.0]])
 
 
-def test_a_return_that_overflows_stops_the_run():
-    class Noisier(AscentRule):
-        def _direction(self, mdp, policy, memory, *, rng):
-            return np.array([0.0, 70.0]), memory
+class Onward(AscentRule):
+    """Steps of one length and direction."""
 
-    # At gain 0, V holds -q b^2 s^2 = -10^150 10^40 e^(2 log s): after one step 10^251, after two 10^312.
-    mdp = LinearQuadraticMDP(0.5, 1e20, 1e150, 1.0, 0.0, 0.0, 1.0, 0.9)
-    words = "diverged after 1 of 9 steps, the next of which fails: J is -inf; expected a finite number"
+    def __init__(self, *direction):
+        self.step = np.array(direction)
+
+    def _direction(self, mdp, policy, memory, *, rng):
+        return self.step, memory
+
+
+def stopped_after(start, rule, n_done, words):
+    words = f"diverged after {n_done} of 9 steps, the next of which fails: {words}"
     with pytest.warns(RuntimeWarning, match=exactly(f"{words}. The run holds what was done")):
-        run = ascend(mdp, LinearGaussianPolicy(0.0, 0.0), rule=Noisier(), step_size=1.0, n_steps=9)
-    assert_allclose(run.parameters[:, 1], [0.0, 70.0])
+        return ascend(*start, rule=rule, step_size=1.0, n_steps=9)
+
+
+def test_a_std_that_leaves_the_numbers_stops_the_run():
+    words = "log_std is 199; expected at most 170 in size, or its powers are beyond the numbers of a computer"
+    run = stopped_after(linear_quadratic(), Onward(0.0, 100.0), 1, words)
+    assert_allclose(run.parameters[:, 1], [-1.0, 99.0])
+
+
+def test_a_return_that_overflows_stops_the_run():
+    # P = q / (1 - gamma c^2) is 1e150 / 2e-13 near the edge, and x_0^2 is 1e150.
+    mdp = replace(linear_quadratic()[0], state_cost=1e150, initial_mean=1e75)
+    edge = 0.9**-0.5 * (1 - 1e-13) - 1.0
+    run = stopped_after(
+        (mdp, LinearGaussianPolicy(0.0, -1.0)), Onward(edge, 0.0), 0, "J is -inf; expected a finite number"
+    )
+    assert run.parameters.shape == (1, 2)
 
 
 def test_a_corridor_without_end_stops_the_run():

@@ -323,6 +323,101 @@ def test_the_members_of_a_batch_may_differ_in_what_ends():
     assert_array_equal(process.solve_transposed(mdp.initial), [[1, 0]] * 3)
 
 
+# --- discount 1 and probabilities that underflow -----------------------------------------------------
+
+
+class Logarithms(TablePolicy):
+    """Policy of a reader who writes the logarithms of the probabilities down, and they may underflow."""
+
+    def __init__(self, logs):
+        super().__init__(np.exp(logs))
+        self.logs = np.array(logs)
+
+    def log_prob(self, state, action):
+        return self.logs[..., state, action]
+
+
+def trap():
+    """Return a problem of three states: 0 ends (action 0) or goes to 1, 1 stays, 2 goes to 0 or to 1."""
+    transition = [[[0, 0, 0], [0, 1, 0]], [[0, 1, 0], [0, 1, 0]], [[1, 0, 0], [0, 1, 0]]]
+    return FiniteMDP(transition, [[1, 0], [2, 0], [5, 5]], [1, 0, 0], 1.0)
+
+
+UNDERFLOWS = exactly(
+    "discount is 1 and the episode need not end: the start reaches state 1 by actions whose probability is "
+    "above 0 but underflows, from which this policy leads to no end; expected an end with certainty. Give an "
+    "absorbing state rows of total 0 to end the episode there, or take a discount below 1"
+)
+
+#: The probability of going is e^-800, or less than the logarithm can say.
+UNDERFLOWING = {
+    "softmax": SoftmaxPolicy.tabular([[800.0, 0.0]] * 3),
+    "beyond logarithms": SoftmaxPolicy.tabular([[1e308, -1e308]] * 3),
+    "features": SoftmaxPolicy([[[1.0], [0.0]]] * 3, [800.0]),
+    "its own": Logarithms([[0.0, -800.0]] * 3),
+    "batch": SoftmaxPolicy.tabular([[[800.0, 0.0]] * 3] * 2),
+}
+
+
+@pytest.mark.parametrize("name", UNDERFLOWING)
+@pytest.mark.parametrize("quantity", [state_values, action_values, state_visitation, expected_return])
+def test_at_discount_1_no_end_by_a_probability_that_underflows_is_refused(quantity, name):
+    mdp, policy = trap(), UNDERFLOWING[name]
+    # Under the rounded policy the values exist; that its chain is remembered changes nothing.
+    rounded = TablePolicy(np.array(policy.probs()))
+    for each in (rounded, policy, rounded, policy):
+        if each is policy:
+            with pytest.raises(ValueError, match=UNDERFLOWS):
+                quantity(mdp, each)
+        else:
+            assert np.nanmax(quantity(mdp, each)) > 0
+    with pytest.raises(ValueError, match="the start reaches state 1"):
+        chain(mdp, SoftmaxPolicy.tabular([[40.0, 0.0]] * 3)).solve(np.ones(3))
+
+
+def test_with_sparse_transitions_too():
+    with pytest.raises(ValueError, match=UNDERFLOWS):
+        expected_return(as_sparse(trap()), UNDERFLOWING["softmax"])
+
+
+def test_where_only_other_states_need_not_end_these_have_no_value():
+    # The start is sure to end: from 0 one never goes. From 2 one goes to 1, by a probability that underflows.
+    never = [0.0, -np.inf]
+    logs = np.array([never, never, [0.0, -800.0]])
+    for batch in (False, True):
+        policy = Logarithms([logs, np.tile(never, (3, 1))] if batch else logs)
+        expected = [[1, np.nan, np.nan], [1, np.nan, 6]]
+        assert_array_equal(state_values(trap(), policy), expected if batch else expected[0])
+        assert_array_equal(state_visitation(trap(), policy), [[1, 0, 0]] * 2 if batch else [1, 0, 0])
+        assert_array_equal(expected_return(trap(), policy), [1, 1] if batch else 1)
+
+
+def test_a_way_to_the_end_that_underflows_is_none():
+    # From 1 one may leave with e^-800: the return is 1 + 2 e^-800 / e^-800 = 3, and not 1.
+    mdp = FiniteMDP([[[0, 0], [0, 1]], [[0, 1], [0, 0]]], [[1, 0], [2, 0]], [1, 0], 1.0)
+    with pytest.raises(ValueError, match=UNDERFLOWS):
+        expected_return(mdp, SoftmaxPolicy.tabular([[800.0, 0.0]] * 2))
+
+
+def test_probabilities_of_0_that_are_listed_are_never_taken():
+    policy = TablePolicy([[1.0, 0.0]] * 3)
+    assert_array_equal(state_values(trap(), policy), [1, np.nan, 6])
+
+
+def test_where_all_ends_or_the_discount_is_below_1_no_logarithm_is_asked_for():
+    class Rounded(TablePolicy):
+        def log_prob(self, state, action):
+            raise AssertionError
+
+    policy = Rounded(np.array([[1.0, 0.0]] * 3))
+    ending = FiniteMDP(trap().transition * [[[1.0]], [[0.5]], [[1.0]]], trap().reward, trap().initial, 1.0)
+    assert chain(ending, policy).all_end
+    assert chain(replace(trap(), discount=0.9), policy).all_end
+
+
+# --- discount 1, else ------------------------------------------------------------------------------
+
+
 def test_a_discount_below_1_needs_no_end():
     mdp = FiniteMDP([[[1.0]]], [[1.0]], [1.0], 0.75)
     process = chain(mdp, TablePolicy(np.ones((1, 1))))

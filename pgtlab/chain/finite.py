@@ -10,6 +10,7 @@ import numpy as np
 
 from pgtlab import _validate
 from pgtlab.chain.elimination import SMALLEST_RATE, Elimination, Eliminations
+from pgtlab.policies import SoftmaxPolicy
 
 #: Expected (discounted) steps to the end up to which a factorisation keeps eleven digits, and eight.
 _LONG, _LONGEST = 1e5, 1e8
@@ -35,6 +36,9 @@ class FiniteChain:
     mdp : FiniteMDP
     probs : ndarray, shape (S, A) or (..., S, A)
         Action probabilities.
+    policy : FinitePolicy, optional
+        What the probabilities are from. At discount 1 its `log_probs` tell those that underflow from those
+        that are 0; without it all that are 0 count as 0.
 
     Attributes
     ----------
@@ -57,8 +61,8 @@ class FiniteChain:
     ------
     ValueError
         If `probs` does not fit the MDP or is no distribution in some state; if the discount is 1 and a
-        state that the start reaches need not lead to an end; for a batch of policies on sparse transitions;
-        if rounding would leave fewer than 8 digits.
+        state that the start reaches need not lead to an end, be it reached by a probability that underflows;
+        for a batch of policies on sparse transitions; if rounding would leave fewer than 8 digits.
 
     Notes
     -----
@@ -70,8 +74,11 @@ class FiniteChain:
     1e-16 S however long it goes on, and values one of 1e-8 at most, of the largest value or reward, or they
     are refused. With more states and sparse transitions the limit is 1e8 steps.
 
-    An action of probability exactly 0 counts as never taken. For a softmax that probability was rounded to 0,
-    and what follows is that of the rounded policy.
+    An action of probability 0 counts as never taken. Where that is an underflow, as it always is for a
+    softmax, values and visits change by no more than rounding, but for one case: at discount 1, an action
+    that may lead to a state from which the end is not sure. There the logarithm of the probability decides.
+    If it is finite, the end is not sure from where the action may be taken either; if it is minus infinity,
+    as for every 0 of a policy without a `log_prob` of its own, the action is never taken.
 
     Examples
     --------
@@ -85,26 +92,31 @@ class FiniteChain:
     array([0.666667])
     """
 
-    def __init__(self, mdp, probs):
+    def __init__(self, mdp, probs, policy=None):
         _check(mdp, probs)
         self.mdp = mdp
+        # Kept only where it makes a difference whether a probability of 0 is an underflow.
+        self._policy = policy if mdp.discount == 1 and not probs.all() else None
         # A reader's own policy may hand out an array that it later writes to.
         self.probs = _validate.read_only(probs.copy()) if probs.flags.writeable else probs
         self.reward = _validate.read_only(np.vecdot(self.probs, mdp.reward))
 
-    def serves(self, mdp, probs):
-        """Whether this is the chain of `mdp` under the action probabilities `probs`.
+    def serves(self, mdp, probs, policy):
+        """Whether this is the chain of `mdp` under the action probabilities `probs` of `policy`.
 
         Parameters
         ----------
         mdp : FiniteMDP
         probs : ndarray, shape (..., S, A)
+        policy : FinitePolicy
+            Looked at only where a probability of 0 may be an underflow or not, at discount 1.
 
         Returns
         -------
         bool
         """
-        return mdp is self.mdp and (probs is self.probs or np.array_equal(probs, self.probs))
+        same = mdp is self.mdp and (probs is self.probs or np.array_equal(probs, self.probs))
+        return same and (self._policy is None or policy is self._policy)
 
     @property
     def transition(self):
@@ -115,11 +127,21 @@ class FiniteChain:
         if self.mdp.discount < 1:
             return np.ones(self.reward.shape, dtype=bool)
         support = self.probs > 0
-        if support.ndim == 2:
-            return _sure_ends(self.mdp, support)
+        ends = self._sure_ends(support)
+        if self._policy is None or ends.all():
+            return ends
+        # A softmax takes every action, be the logarithm of its probability beyond the floats.
+        softmax = isinstance(self._policy, SoftmaxPolicy)
+        # What underflows may lead astray; as a way to the end it is lost.
+        return self._sure_ends(support, support | softmax | (self._policy.log_probs() > -np.inf))
+
+    def _sure_ends(self, *actions):
+        if self.probs.ndim == 2:
+            return _sure_ends(self.mdp, *actions)
         # Which states end depends on which actions are possible, not on how probable they are.
-        flat, which = np.unique(support.reshape(-1, *support.shape[-2:]), axis=0, return_inverse=True)
-        ends = np.array([_sure_ends(self.mdp, each) for each in flat])
+        flat = np.stack(actions, axis=-3).reshape(-1, len(actions), *self.mdp.reward.shape)
+        flat, which = np.unique(flat, axis=0, return_inverse=True)
+        ends = np.array([_sure_ends(self.mdp, *each) for each in flat])
         return ends[which].reshape(self.reward.shape)
 
     @cached_property
@@ -167,9 +189,9 @@ class FiniteChain:
     def check_slope(self):
         r"""Raise ValueError where the return need not have the slope of the policy gradient theorem.
 
-        At discount 1 an action of probability 0 may lead to a state from which the end is not sure. If
-        policies nearby take it, their return may differ from what the values of this one say, however small
-        the step, and even where the derivative of the probability is 0 too.
+        At discount 1 an action of probability 0, and no underflow, may lead to a state from which the end is
+        not sure. If policies nearby take it, their return may differ from what the values of this one say,
+        however small the step, and even where the derivative of the probability is 0 too.
 
         Raises
         ------
@@ -433,13 +455,19 @@ def _check(mdp, probs):
         )
 
 
-def _sure_ends(mdp, support):
-    """Return, at discount 1, the states from which the episode is sure to end; raise if the start is not."""
-    sources, targets, can_end = _ways_to_end(mdp, support)
-    stuck = _first_stuck(mdp, sources, targets, can_end)
+def _sure_ends(mdp, support, possible=None):
+    """Return, at discount 1, the states from which the episode is sure to end; raise if the start is not.
+
+    `support` (S, A) says which actions have a probability above 0, by which an end is reached; `possible`
+    which may lead away from it, where these are more: also those whose probability underflows.
+    """
+    can_end = _can_end(mdp, support)
+    sources, targets = _edges(mdp, support if possible is None else possible)
+    stuck = _first(reached(sources, targets, mdp.initial > 0) & ~can_end)
     if stuck is not None:
+        how = "" if possible is None else " by actions whose probability is above 0 but underflows"
         raise ValueError(
-            f"discount is 1 and the episode need not end: the start reaches state {stuck}, from which "
+            f"discount is 1 and the episode need not end: the start reaches state {stuck}{how}, from which "
             "this policy leads to no end; expected an end with certainty. Give an absorbing state rows of "
             "total 0 to end the episode there, or take a discount below 1"
         )
@@ -452,20 +480,22 @@ def endless_state(mdp, support):
 
     `support` (S, A) says which actions are possible.
     """
-    return _first_stuck(mdp, *_ways_to_end(mdp, support))
+    return _first(reached(*_edges(mdp, support), mdp.initial > 0) & ~_can_end(mdp, support))
 
 
-def _ways_to_end(mdp, support):
-    """Return the edges of the chain, from `sources` to `targets`, and the states that can end."""
+def _can_end(mdp, support):
+    """Return the states (S,) from which an end can be reached."""
+    sources, targets = _edges(mdp, support)
+    return reached(targets, sources, ((mdp.ending > 0) & support).any(-1))
+
+
+def _edges(mdp, support):
     # An edge s -> p is there if some action that the policy may take leads from s to p.
-    sources, targets = mdp.mixed_transition(support.astype(float)).nonzero()
-    can_end = reached(targets, sources, ((mdp.ending > 0) & support).any(-1))
-    return sources, targets, can_end
+    return mdp.mixed_transition(support.astype(float)).nonzero()
 
 
-def _first_stuck(mdp, sources, targets, can_end):
-    stuck = np.flatnonzero(reached(sources, targets, mdp.initial > 0) & ~can_end)
-    return int(stuck[0]) if stuck.size else None
+def _first(states):
+    return int(states.argmax()) if states.any() else None
 
 
 def reached(sources, targets, start):
@@ -486,8 +516,7 @@ def reached(sources, targets, start):
 
 def reached_by_any_actions(mdp):
     """Return the states (S,) that the start reaches by some actions, whatever the policy."""
-    sources, targets = mdp.mixed_transition(np.ones(mdp.reward.shape)).nonzero()
-    return reached(sources, targets, mdp.initial > 0)
+    return reached(*_edges(mdp, np.ones(mdp.reward.shape)), mdp.initial > 0)
 
 
 def next_law(mdp, s, a):

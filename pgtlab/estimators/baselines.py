@@ -152,8 +152,7 @@ def _(mdp: FiniteMDP, policy):
         logs = policy.log_probs() + np.log(_squared_scores(policy, probs))
     largest = logs.max(-1, keepdims=True)
     weight = np.exp(logs - np.where(np.isfinite(largest), largest, 0.0))
-    # b = V + E[|SC|^2 A] / E[|SC|^2]; what is never done has no say, and of probability 0 need have no Q.
-    weight[(probs == 0) & np.isnan(A)] = 0.0
+    # b = V + E[|SC|^2 A] / E[|SC|^2]; what is never done has the weight 0, and need have no Q.
     total = weight.sum(-1)
     excess = np.where(weight > 0, weight * A, 0.0).sum(-1)
     return V + np.divide(excess, total, where=total > 0, out=np.zeros_like(total))

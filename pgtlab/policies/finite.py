@@ -86,15 +86,16 @@ class FinitePolicy(ABC):
         """
         state, action = self._indices(state, action)
         with np.errstate(divide="ignore"):
-            return np.log(self.probs()[..., state, action])
+            return np.log(np.asarray(self.probs())[..., state, action])
 
     def log_probs(self):
         r"""Logarithms of all the probabilities, :math:`\log \pi(s, a; \theta)`, shape (..., S, A).
 
         By `log_prob`: whoever writes that without taking the logarithm of a probability that underflows has
-        done enough.
+        done enough. Minus infinity says that the action is never taken; a finite number, that it is, even
+        if its probability underflows to 0.
         """
-        S, A = self.probs().shape[-2:]
+        S, A = np.shape(self.probs())[-2:]
         flat = self.log_prob(np.repeat(np.arange(S), A), np.tile(np.arange(A), S))
         return flat.reshape(*flat.shape[:-1], S, A)
 
@@ -130,7 +131,7 @@ class FinitePolicy(ABC):
         return np.einsum("...sa,...sak->...k", weights, sound_scores(self))
 
     def _indices(self, state, action):
-        S, A = self.probs().shape[-2:]
+        S, A = np.shape(self.probs())[-2:]
         return _validate.indices("state", state, S), _validate.indices("action", action, A)
 
 

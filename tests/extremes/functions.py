@@ -65,6 +65,11 @@ def differences(e, right):
 
 
 def gradients(e, right):
+    return of_gradients(e)
+
+
+@cache
+def of_gradients(e):
     visits, score = sum(e.rho), largest(e.scores)
     size = (e.rho * np.array([largest(row) for row in e.A])).sum() * score
     # Where nothing is better than anything else, advantages are rounding.

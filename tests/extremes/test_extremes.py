@@ -1,7 +1,7 @@
 """Every public function on problems at the edge: right to a stated tolerance, or a clear error.
 
 The rows are in `problems`, the columns in `functions`, the right values in `exact` and
-`exact_linear_quadratic`. A cell that cannot pass yet stands in `known`, with what is wrong.
+`exact_linear_quadratic`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mpmath import mpf
 
 import pgtlab
 from pgtlab.formulas import check_all
-from tests.extremes import functions, known, problems
+from tests.extremes import functions, problems
 from tests.extremes.exact import DoesNotExist
 
 PACKAGE = Path(pgtlab.__file__).parent
@@ -42,8 +42,8 @@ def expectation(row, column):
 
 def refused(error):
     """Whether an error is a clear one, raised in words by the package and not by what it calls."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return type(error) is ValueError and Path(frames[-1].filename).is_relative_to(PACKAGE)
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return type(error) is ValueError and Path(frame.f_code.co_filename).is_relative_to(PACKAGE)
 
 
 def verdict(row, column):
@@ -76,10 +76,7 @@ def short(numbers):
 def all_right_or_refused(row, columns):
     found = {column.name: verdict(row, column) for column in columns}
     wrong = {name: words for name, words in found.items() if words and words.startswith(("wrong", "unclear"))}
-    unexpected = {name: words for name, words in wrong.items() if (name, row.name) not in known.WRONG}
-    assert not unexpected, "\n".join(f"{name}: {words}" for name, words in unexpected.items())
-    mended = [name for name in found if (name, row.name) in known.WRONG and name not in wrong]
-    assert not mended, f"no longer wrong, so they leave `known.WRONG`: {mended}"
+    assert not wrong, "\n".join(f"{name}: {words}" for name, words in wrong.items())
 
 
 @pytest.mark.parametrize("row", problems.FINITE, ids=str)
@@ -208,16 +205,3 @@ def test_every_public_function_has_a_column_or_a_reason():
     reasons = set().union(*WITHOUT_COLUMN.values())
     assert public_names() - columns - OWN_TESTS - reasons == set()
     assert (columns | OWN_TESTS) & reasons == set()
-
-
-def test_what_is_known_is_in_the_table():
-    cells = {
-        (column.name, row.name)
-        for rows, columns in (
-            (problems.FINITE, functions.FINITE),
-            (problems.LINEAR_QUADRATIC, functions.LINEAR_QUADRATIC),
-        )
-        for row in rows
-        for column in columns
-    }
-    assert set(known.WRONG) <= cells
