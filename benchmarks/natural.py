@@ -2,7 +2,8 @@
 
 The least work is the Gram matrix of the weighted scores, X^T X with X = sqrt(rho pi) SC of shape (S*A, K), as
 BLAS forms it (syrk, one triangle). On top of it come the scores themselves, V, Q and rho, a Cholesky factor
-and its condition number. A policy with one redundant feature takes the singular values of X instead.
+and its condition number. A policy with one redundant feature takes the singular values of the scores too, to
+find the directions that none of them sees.
 """
 
 from __future__ import annotations

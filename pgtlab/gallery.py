@@ -237,9 +237,7 @@ def gridworld(layout=ROOM, *, slip=0.1, discount=0.95, step_reward=0.0, goal_rew
     (array([1., 0., 1., 1.]), array([0., 1., 0., 0.]))
     """
     where = np.array(cells(layout))
-    slip = _validate.at_least_zero("slip", slip)
-    if slip > 1:
-        raise ValueError(f"slip is {slip:g}; expected a probability in [0, 1]")
+    slip = _validate.in_unit_interval("slip", slip, "probability")
     S = len(where)
     # The map with a rim of walls, and on it the number of each state.
     chart = np.pad(np.array([list(row) for row in layout]), 1, constant_values="#")
@@ -260,7 +258,7 @@ def gridworld(layout=ROOM, *, slip=0.1, discount=0.95, step_reward=0.0, goal_rew
     onward = kind[targets] != "G"
     transition = _transition(S, rows[onward], targets[onward], probs[onward])
     start = (kind == "S") / (kind == "S").sum()
-    mdp = FiniteMDP(transition, reward, start, discount)
+    mdp = FiniteMDP(transition, reward, start, discount, smallest_ending=0.0)
     return mdp, SoftmaxPolicy.tabular(np.zeros((S, 4)))
 
 
@@ -354,16 +352,16 @@ def garnet(n_states, n_actions, branching, *, discount=0.9, end_probability=0.0,
     branching = _validate.count("branching", branching, 1)
     if branching > S:
         raise ValueError(f"branching is {branching}; expected at most n_states = {S}")
-    end_probability = _validate.at_least_zero("end_probability", end_probability)
-    if end_probability > 1:
-        raise ValueError(f"end_probability is {end_probability:g}; expected a probability in [0, 1]")
+    end_probability = _validate.in_unit_interval("end_probability", end_probability, "probability")
+    _validate.room(f"transitions between {S} states under {A} actions", 8 * S * A * S)
     # The first places of a random order are a draw without repetition.
     targets = rng.permuted(np.tile(np.arange(S), (S, A, 1)), axis=-1)[..., :branching]
     cuts = np.sort(rng.random((S, A, branching - 1)), axis=-1)
     shares = np.diff(cuts, axis=-1, prepend=0.0, append=1.0)
     transition = np.zeros((S, A, S))
     np.put_along_axis(transition, targets, (1 - end_probability) * shares, axis=-1)
-    mdp = FiniteMDP(transition, rng.standard_normal((S, A)), np.full(S, 1 / S), discount)
+    reward = rng.standard_normal((S, A))
+    mdp = FiniteMDP(transition, reward, np.full(S, 1 / S), discount, smallest_ending=0.0)
     return mdp, SoftmaxPolicy.tabular(np.zeros((S, A)))
 
 
@@ -424,5 +422,5 @@ def _first_action_feature(n_states):
 def _log_odds(name, probability):
     p = _validate.number(name, probability)
     if not 0 < p < 1:
-        raise ValueError(f"{name} is {p:g}; expected a probability above 0 and below 1")
+        raise ValueError(f"{name} is {_validate.shown(p)}; expected a probability above 0 and below 1")
     return np.log(p) - np.log1p(-p)

@@ -8,7 +8,7 @@ import numpy as np
 
 from pgtlab import _validate
 from pgtlab.chain import chain
-from pgtlab.evaluation import action_values, expected_return
+from pgtlab.evaluation import action_values, advantages, expected_return
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
 from pgtlab.visitation import state_visitation
 
@@ -36,13 +36,22 @@ def policy_gradient(mdp, policy):
     Raises
     ------
     ValueError
-        If the policy does not fit the problem, or the expected return does not exist (see `chain`).
+        If the policy does not fit the problem, or the expected return does not exist (see `chain`). At
+        discount 1 also if an action of probability 0 may lead, from a state that the start reaches by
+        whatever actions, to a state from which the end is not sure: the theorem does not cover that.
     TypeError
         If an argument is of the wrong type.
 
     Notes
     -----
-    Exact: two linear solves with one factorisation, and one pass over the transitions.
+    Exact: two linear solves with one factorisation, and one pass over the transitions. The sum is taken with
+    the advantages, as :math:`\sum_a \partial \pi(s, a) / \partial \theta = 0`: with a discount near 1,
+    or a policy that is nearly deterministic, Q would cancel.
+
+    An action of probability 0 counts 0, whatever its Q. That is right if its probability is an underflow, or
+    0 for all parameters. If it is neither, the theorem at discount 1 needs an end that is sure, at these
+    parameters, from every state that is reached under some parameters nearby; which those are the package
+    cannot see, so it asks it of every state that some actions lead to.
 
     References
     ----------
@@ -65,13 +74,15 @@ def policy_gradient(mdp, policy):
 
 @policy_gradient.register
 def _(mdp: FiniteMDP, policy):
-    rho, Q = state_visitation(mdp, policy), action_values(mdp, policy)
-    visits = rho[..., None] * policy.probs()
-    # What is never done has no say; at discount 1 its Q need not exist.
-    if not chain(mdp, policy).all_end:
-        Q = np.where(visits == 0, 0.0, Q)
-    # d pi = pi d log pi
-    return policy.score_sum(visits * Q)
+    process = chain(mdp, policy)
+    process.check_slope()
+    rho, A = state_visitation(mdp, policy), advantages(mdp, policy)
+    visits = rho[..., None] * process.probs
+    # What is never done has no say; at discount 1 its A need not exist.
+    if not process.all_end:
+        A = np.where(visits == 0, 0.0, A)
+    # d pi = pi d log pi, and sum_a d pi Q = sum_a d pi A
+    return policy.score_sum(visits * A)
 
 
 @policy_gradient.register

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from concurrent.futures import as_completed
+from concurrent.futures import BrokenExecutor, as_completed
 from functools import partial
 
 from pgtlab import _validate
@@ -91,10 +91,17 @@ def study(task, settings, *, n_runs, executor=None, rng):
     [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]
     """
     _validate.generator(rng)
+    if not callable(task):
+        raise TypeError(f"task must be a function, got {type(task).__name__}")
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise TypeError(
+            "executor must have a method submit, as a concurrent.futures.ProcessPoolExecutor() has, "
+            f"got {type(executor).__name__}"
+        )
     settings = [_setting(i, each) for i, each in enumerate(settings)]
     if not settings:
         raise ValueError("settings is empty; expected at least one mapping of keyword arguments")
-    n_runs = _validate.count("n_runs", n_runs, 1)
+    n_runs = _validate.count("n_runs", n_runs, 1, 10**6)
     generators = rng.spawn(len(settings) * n_runs)
     jobs = [(i, j, generators[i * n_runs + j]) for i in range(len(settings)) for j in range(n_runs)]
     futures, finished, place = {}, {}, None
@@ -119,10 +126,21 @@ def study(task, settings, *, n_runs, executor=None, rng):
             raise
         i, j = place
         raise StudyError(
-            f"run {j} of settings[{i}] = {settings[i]!r} raised {type(error).__name__}: {error}",
+            f"run {j} of settings[{i}] = {settings[i]!r} raised {type(error).__name__}: {error}"
+            f"{_why_broken(task, error)}",
             _in_order(finished, len(settings), n_runs),
         ) from error
     return _in_order(finished, len(settings), n_runs)
+
+
+def _why_broken(task, error):
+    """Return the likely cause in words, if a process ended because it could not import the task."""
+    if isinstance(error, BrokenExecutor) and getattr(task, "__module__", None) == "__main__":
+        return (
+            f" Likely cause: {task.__name__} is defined in the notebook or script that runs, which a new "
+            "process cannot import. Put it into a module of its own, a file beside it, and import that"
+        )
+    return ""
 
 
 def _setting(i, setting):

@@ -108,7 +108,7 @@ def garden(size, *, slip=0.2, discount=0.99):
         data = np.concatenate([part[0] for part in parts])
         at = tuple(np.concatenate([part[1][i] for part in parts]) for i in (0, 1))
         matrices.append(coo_array((data, at), shape=(S, S)))
-    return FiniteMDP(matrices, reward, np.eye(S)[0], discount)
+    return FiniteMDP.from_matrices(matrices, reward, np.eye(S)[0], discount)
 
 
 def exactly(words):

@@ -8,7 +8,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import pickle
+import time
+import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -587,6 +591,12 @@ GOOD = {"rule": GradientAscent(), "step_size": 0.1, "n_steps": 3}
         ({"step_size": -1}, ValueError, "step_size is -1; expected a number above 0"),
         ({"step_size": "1e-"}, TypeError, "step_size must be a number, got str"),
         ({"n_steps": -1}, ValueError, "n_steps is -1; expected an integer of at least 0"),
+        # 8 bytes for each of two parameters in each row, in units of 2^30.
+        (
+            {"n_steps": 10**15},
+            ValueError,
+            "1000000000000000 steps of 2 parameters would take 1.49e+07 GiB; expected at most 16 GiB",
+        ),
         ({"n_steps": 2.5}, TypeError, "n_steps must be an integer, got float"),
         ({"rule": "gradient"}, TypeError, "rule must be an AscentRule, such as GradientAscent(), got str"),
         (
@@ -641,9 +651,9 @@ def both(**changes):
     ("make", "kind", "words"),
     [
         (
-            lambda: Reinforce(n_episodes=1),
+            lambda: Reinforce(n_episodes=0),
             ValueError,
-            "n_episodes is 1; expected an integer of at least 2",
+            "n_episodes is 0; expected an integer of at least 1",
         ),
         (lambda: Reinforce(n_episodes="5"), TypeError, "n_episodes must be an integer, got str"),
         (
@@ -700,6 +710,11 @@ def both(**changes):
             lambda: HoldFixed("rule", (0,)),
             TypeError,
             "rule must be an AscentRule, such as GradientAscent(), got str",
+        ),
+        (
+            lambda: HoldFixed(GradientAscent(), 0),
+            TypeError,
+            "held must be a sequence of places, such as (0,), got 0",
         ),
         (
             lambda: HoldFixed(GradientAscent(), (-1,)),
@@ -820,23 +835,43 @@ def test_parameters_that_overflow_stop_the_run():
     assert_array_equal(run.parameters, [[1e10, 1.0]])
 
 
-def test_a_return_that_overflows_stops_the_run():
-    class Noisier(AscentRule):
-        def _direction(self, mdp, policy, memory, *, rng):
-            return np.array([0.0, 200.0]), memory
+class Onward(AscentRule):
+    """Steps of one length and direction."""
 
-    # J holds s^2 = exp(2 log s): beyond log s = 354 it is infinite.
-    words = "diverged after 1 of 9 steps, the next of which fails: J is -inf; expected a finite number"
+    def __init__(self, *direction):
+        self.step = np.array(direction)
+
+    def _direction(self, mdp, policy, memory, *, rng):
+        return self.step, memory
+
+
+def stopped_after(start, rule, n_done, words):
+    words = f"diverged after {n_done} of 9 steps, the next of which fails: {words}"
     with pytest.warns(RuntimeWarning, match=exactly(f"{words}. The run holds what was done")):
-        run = ascend(*linear_quadratic(), rule=Noisier(), step_size=1.0, n_steps=9)
-    assert_allclose(run.parameters[:, 1], [-1.0, 199.0])
+        return ascend(*start, rule=rule, step_size=1.0, n_steps=9)
+
+
+def test_a_std_that_leaves_the_numbers_stops_the_run():
+    words = "log_std is 199; expected at most 170 in size, or its powers are beyond the numbers of a computer"
+    run = stopped_after(linear_quadratic(), Onward(0.0, 100.0), 1, words)
+    assert_allclose(run.parameters[:, 1], [-1.0, 99.0])
+
+
+def test_a_return_that_overflows_stops_the_run():
+    # P = q / (1 - gamma c^2) is 1e150 / 2e-13 near the edge, and x_0^2 is 1e150.
+    mdp = replace(linear_quadratic()[0], state_cost=1e150, initial_mean=1e75)
+    edge = 0.9**-0.5 * (1 - 1e-13) - 1.0
+    run = stopped_after(
+        (mdp, LinearGaussianPolicy(0.0, -1.0)), Onward(edge, 0.0), 0, "J is -inf; expected a finite number"
+    )
+    assert run.parameters.shape == (1, 2)
 
 
 def test_a_corridor_without_end_stops_the_run():
-    # The chain says so once the expected number of steps to the end exceeds 1e12.
+    # With log odds of 400 a way to the left, and so the end, has the probability e^-400; with 800 it is 0.
     class Right(AscentRule):
         def _direction(self, mdp, policy, memory, *, rng):
-            return np.array([20.0]), memory
+            return np.array([400.0]), memory
 
     with pytest.warns(
         RuntimeWarning, match="^diverged after 1 of 5 steps, the next of which fails: discount is"
@@ -1058,6 +1093,13 @@ def test_a_changed_byte_of_an_array_is_seen(tmp_path):
         Run.load(path)
 
 
+def saved_settings(**changes):
+    """What `save` writes as settings, but for the changes."""
+    names = ("rule", "step_size", "n_steps", "problem", "generator_state", "stopped")
+    run = plateau_run()
+    return {"settings": np.array(json.dumps({name: getattr(run, name) for name in names} | changes))}
+
+
 def archive(path, **changes):
     """Write what `save` writes, but for the changes; None leaves a part out."""
     run = plateau_run()
@@ -1080,6 +1122,42 @@ def archive(path, **changes):
         ({"settings": None}, "holds a run with a part missing or changed ('settings')"),
         ({"settings": np.array("{")}, "holds a run with a part missing or changed (Expecting property name"),
         ({"settings": np.array("[]")}, "holds a run with a part missing or changed (list indices must be"),
+        (
+            {"settings": np.array("[" * 10**5)},
+            "holds a run with a part missing or changed (maximum recursion",
+        ),
+        (
+            {"returns": np.array(["1.0"] * 4)},
+            "holds a run with a part missing or changed (returns must be an array of numbers of ",
+        ),
+        (
+            saved_settings(rule=None),
+            "holds a run with a part missing or changed (rule must be a dict, got NoneType)",
+        ),
+        (
+            saved_settings(rule={}),
+            "holds a run with a part missing or changed (rule is {}; expected its name in 'name')",
+        ),
+        (
+            saved_settings(problem=5),
+            "holds a run with a part missing or changed (problem must be a str, got int)",
+        ),
+        (
+            saved_settings(stopped=5),
+            "holds a run with a part missing or changed (stopped must be a str or None, got int)",
+        ),
+        (
+            saved_settings(generator_state="PCG64"),
+            "holds a run with a part missing or changed (generator_state must be a dict or None, got str)",
+        ),
+        (
+            saved_settings(step_size="0.1"),
+            "holds a run with a part missing or changed (step_size must be a number, got s",
+        ),
+        (
+            saved_settings(n_steps="10"),
+            "holds a run with a part missing or changed (n_steps must be an integer, got str)",
+        ),
         ({"settings": np.array("{}")}, "holds a run with a part missing or changed ('rule')"),
         ({"returns": np.zeros(2)}, "holds a run with a part missing or changed (returns has shape (2,)"),
     ],
@@ -1099,14 +1177,100 @@ def test_what_is_no_archive_is_refused(tmp_path):
         Run.load(path)
     with open(path, "wb") as file:
         np.save(file, np.zeros(3))
-    with pytest.raises(ValueError, match="is a NumPy file but holds no run"):
-        Run.load(path)
-    # A pickle is not opened: it could run anything.
-    path.write_bytes(pickle.dumps(plateau_run()))
     with pytest.raises(ValueError, match="is cut short, damaged or no NumPy archive"):
+        Run.load(path)
+    # A pickle is not opened: it could run anything. Nobody is told how it could be.
+    path.write_bytes(pickle.dumps(plateau_run()))
+    with pytest.raises(
+        ValueError, match=r"is cut short, damaged or no NumPy archive \(File is not a zip file\)"
+    ):
+        Run.load(path)
+    archive(path, returns=np.array([{}, 1], dtype=object))
+    words = (
+        r"is cut short, damaged or no NumPy archive \(an array of Python objects\); expected what Run\.save"
+    )
+    with pytest.raises(ValueError, match=words):
         Run.load(path)
     with pytest.raises(FileNotFoundError):
         Run.load(tmp_path / "nowhere.npz")
+
+
+def test_a_file_that_would_grow_when_it_is_read_is_not_read(tmp_path):
+    path = tmp_path / "run.npz"
+    np.savez_compressed(path, format=np.array(1), returns=np.zeros(10**6))
+    assert path.stat().st_size < 10**5
+    words = r"is cut short, damaged or no NumPy archive \(its parts are larger than the file\)"
+    with pytest.raises(ValueError, match=words):
+        Run.load(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        # A header cut short, as many numbers as no file holds, and another version of the format.
+        (
+            b"\x93NUMPY\x01\x00\x46\x00{'descr': '<f8', 'fortran_order': False, 'shape': (10**15,)}",
+            "EOF: reading array header",
+        ),
+        (
+            b"\x93NUMPY\x01\x00\x46\x00"
+            + b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,)}".ljust(69)
+            + b"\n",
+            "buffer is smaller than requested size",
+        ),
+        (b"\x93NUMPY\x02\x00\x10\x00\x00\x00", "an array in another version of NumPy's format"),
+    ],
+)
+def test_an_array_that_claims_more_than_it_holds_takes_no_memory(tmp_path, header, words):
+    path = tmp_path / "run.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("returns.npy", header)
+    with pytest.raises(ValueError, match=f"is cut short, damaged or no NumPy archive \\(.*{words}"):
+        Run.load(path)
+
+
+def test_a_path_is_no_number():
+    # 5 would be the descriptor of an open file.
+    for call in (Run.load, plateau_run().save):
+        with pytest.raises(TypeError, match=exactly("path must be a str or a path, got int")):
+            call(5)
+
+
+def test_what_a_killed_save_left_behind_is_removed_an_hour_later(tmp_path):
+    path = tmp_path / "run[1].npz"
+    old, young, other = (
+        tmp_path / f".{name}.part"
+        for name in ("run[1].npz.0123abcd", "run[1].npz.4567abcd", "run1.npz.89abcdef")
+    )
+    for part in (old, young, other):
+        part.write_bytes(b"half")
+    for part, age in ((old, 4000), (young, 3000), (other, 4000)):
+        os.utime(part, (time.time() - age,) * 2)
+    plateau_run().save(path)
+    assert sorted(tmp_path.iterdir()) == sorted([young, other, path])
+
+
+@pytest.mark.parametrize("state", [{}, 5, {"state": "x", "inc": 1}])
+def test_a_state_that_is_none_is_refused(state):
+    broken = {"bit_generator": "PCG64", "state": state, "has_uint32": 0, "uinteger": 0}
+    run = dataclasses.replace(plateau_run(), generator_state=broken)
+    with pytest.raises(ValueError, match=r"^generator_state is no state of PCG64: "):
+        run.generator()
+
+
+@pytest.mark.parametrize("rule", [Reinforce, ReinforceWithBaseline])
+def test_a_direction_needs_no_error_bar(rule):
+    # One episode of `one_knob` at theta = 0: scores x0, x1 = +-1/2, rewards r0 = (x0 > 0), r1 = -c (x1 > 0),
+    # and the direction x0 (r0 + 0.9 r1) + x1 0.9 r1.
+    mdp, policy = one_knob(2.0)
+    x = np.array([0.5, -0.5])
+    paths = rollout(mdp, policy, n_episodes=1, rng=np.random.default_rng(3))
+    first, second = paths.actions[:, 0]
+    pay, cost = float(first == 0), -0.9 * 2.0 * float(second == 0)
+    found, _ = rule(n_episodes=1).direction(mdp, policy, rng=np.random.default_rng(3))
+    assert_allclose(found, [x[first] * (pay + cost) + x[second] * cost], rtol=1e-13)
+    run = ascend(mdp, policy, rule=rule(n_episodes=1), step_size=0.1, n_steps=3, rng=np.random.default_rng(3))
+    assert_allclose(run.parameters[1], 0.1 * found, rtol=1e-13)
 
 
 def test_a_save_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):

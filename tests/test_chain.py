@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 import weakref
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -29,6 +31,7 @@ from pgtlab import (
     state_visitation,
 )
 from pgtlab.chain import FiniteChain, LinearGaussianChain, finite
+from pgtlab.chain.elimination import Elimination, Eliminations
 from tests import routes
 from tests.problems import (
     BATCHES,
@@ -41,6 +44,7 @@ from tests.problems import (
     random_problem,
     seeds,
 )
+from tests.rational import Exact, floats, solve
 
 # One action; from each state to the next and back to the first. Ends from the last with probability 0.5.
 RING = FiniteMDP([[[0, 1, 0]], [[0, 0, 1]], [[0.5, 0, 0]]], [[1], [2], [3]], [1, 0, 0], 0.5)
@@ -319,6 +323,101 @@ def test_the_members_of_a_batch_may_differ_in_what_ends():
     assert_array_equal(process.solve_transposed(mdp.initial), [[1, 0]] * 3)
 
 
+# --- discount 1 and probabilities that underflow -----------------------------------------------------
+
+
+class Logarithms(TablePolicy):
+    """Policy of a reader who writes the logarithms of the probabilities down, and they may underflow."""
+
+    def __init__(self, logs):
+        super().__init__(np.exp(logs))
+        self.logs = np.array(logs)
+
+    def log_prob(self, state, action):
+        return self.logs[..., state, action]
+
+
+def trap():
+    """Return a problem of three states: 0 ends (action 0) or goes to 1, 1 stays, 2 goes to 0 or to 1."""
+    transition = [[[0, 0, 0], [0, 1, 0]], [[0, 1, 0], [0, 1, 0]], [[1, 0, 0], [0, 1, 0]]]
+    return FiniteMDP(transition, [[1, 0], [2, 0], [5, 5]], [1, 0, 0], 1.0)
+
+
+UNDERFLOWS = exactly(
+    "discount is 1 and the episode need not end: the start reaches state 1 by actions whose probability is "
+    "above 0 but underflows, from which this policy leads to no end; expected an end with certainty. Give an "
+    "absorbing state rows of total 0 to end the episode there, or take a discount below 1"
+)
+
+#: The probability of going is e^-800, or less than the logarithm can say.
+UNDERFLOWING = {
+    "softmax": SoftmaxPolicy.tabular([[800.0, 0.0]] * 3),
+    "beyond logarithms": SoftmaxPolicy.tabular([[1e308, -1e308]] * 3),
+    "features": SoftmaxPolicy([[[1.0], [0.0]]] * 3, [800.0]),
+    "its own": Logarithms([[0.0, -800.0]] * 3),
+    "batch": SoftmaxPolicy.tabular([[[800.0, 0.0]] * 3] * 2),
+}
+
+
+@pytest.mark.parametrize("name", UNDERFLOWING)
+@pytest.mark.parametrize("quantity", [state_values, action_values, state_visitation, expected_return])
+def test_at_discount_1_no_end_by_a_probability_that_underflows_is_refused(quantity, name):
+    mdp, policy = trap(), UNDERFLOWING[name]
+    # Under the rounded policy the values exist; that its chain is remembered changes nothing.
+    rounded = TablePolicy(np.array(policy.probs()))
+    for each in (rounded, policy, rounded, policy):
+        if each is policy:
+            with pytest.raises(ValueError, match=UNDERFLOWS):
+                quantity(mdp, each)
+        else:
+            assert np.nanmax(quantity(mdp, each)) > 0
+    with pytest.raises(ValueError, match="the start reaches state 1"):
+        chain(mdp, SoftmaxPolicy.tabular([[40.0, 0.0]] * 3)).solve(np.ones(3))
+
+
+def test_with_sparse_transitions_too():
+    with pytest.raises(ValueError, match=UNDERFLOWS):
+        expected_return(as_sparse(trap()), UNDERFLOWING["softmax"])
+
+
+def test_where_only_other_states_need_not_end_these_have_no_value():
+    # The start is sure to end: from 0 one never goes. From 2 one goes to 1, by a probability that underflows.
+    never = [0.0, -np.inf]
+    logs = np.array([never, never, [0.0, -800.0]])
+    for batch in (False, True):
+        policy = Logarithms([logs, np.tile(never, (3, 1))] if batch else logs)
+        expected = [[1, np.nan, np.nan], [1, np.nan, 6]]
+        assert_array_equal(state_values(trap(), policy), expected if batch else expected[0])
+        assert_array_equal(state_visitation(trap(), policy), [[1, 0, 0]] * 2 if batch else [1, 0, 0])
+        assert_array_equal(expected_return(trap(), policy), [1, 1] if batch else 1)
+
+
+def test_a_way_to_the_end_that_underflows_is_none():
+    # From 1 one may leave with e^-800: the return is 1 + 2 e^-800 / e^-800 = 3, and not 1.
+    mdp = FiniteMDP([[[0, 0], [0, 1]], [[0, 1], [0, 0]]], [[1, 0], [2, 0]], [1, 0], 1.0)
+    with pytest.raises(ValueError, match=UNDERFLOWS):
+        expected_return(mdp, SoftmaxPolicy.tabular([[800.0, 0.0]] * 2))
+
+
+def test_probabilities_of_0_that_are_listed_are_never_taken():
+    policy = TablePolicy([[1.0, 0.0]] * 3)
+    assert_array_equal(state_values(trap(), policy), [1, np.nan, 6])
+
+
+def test_where_all_ends_or_the_discount_is_below_1_no_logarithm_is_asked_for():
+    class Rounded(TablePolicy):
+        def log_prob(self, state, action):
+            raise AssertionError
+
+    policy = Rounded(np.array([[1.0, 0.0]] * 3))
+    ending = FiniteMDP(trap().transition * [[[1.0]], [[0.5]], [[1.0]]], trap().reward, trap().initial, 1.0)
+    assert chain(ending, policy).all_end
+    assert chain(replace(trap(), discount=0.9), policy).all_end
+
+
+# --- discount 1, else ------------------------------------------------------------------------------
+
+
 def test_a_discount_below_1_needs_no_end():
     mdp = FiniteMDP([[[1.0]]], [[1.0]], [1.0], 0.75)
     process = chain(mdp, TablePolicy(np.ones((1, 1))))
@@ -364,50 +463,197 @@ def expected_steps(n_states, forwards):
     return total
 
 
-@pytest.mark.parametrize("n_states", [1, 2, 15])
-def test_a_long_walk_takes_the_steps_that_its_recursion_says(n_states):
-    mdp = drunkard(n_states, 0.2)
-    J = expected_return(mdp, TablePolicy(np.ones((n_states, 1))))
-    # Four times as long with each state: 15 of them keep at least six digits.
-    assert_allclose(J, expected_steps(n_states, 0.2), rtol=1e-6)
-
-
 @pytest.mark.parametrize("form", ["lapack", "numpy", "sparse"])
-@pytest.mark.parametrize(("n_states", "forwards"), [(20, 0.205), (30, 0.2), (60, 0.2)])
-def test_an_end_too_far_off_for_double_precision_is_refused(n_states, forwards, form, monkeypatch):
-    assert expected_steps(n_states, forwards) > 1.3e12
-    mdp = drunkard(n_states, forwards)
+@pytest.mark.parametrize("n_states", [1, 2, 15, 60])
+def test_a_long_walk_takes_the_steps_that_its_recursion_says(n_states, form, monkeypatch):
+    # Four times as long with each state, up to 1e36. No term of the recursion cancels, and none of ours.
+    mdp = drunkard(n_states, 0.2)
     if form == "numpy":
         without_scipy(monkeypatch)
     if form == "sparse":
         mdp = as_sparse(mdp)
-    with pytest.raises(
-        ValueError, match=r"^discount is 1 and the expected number of steps to the end exceeds"
-    ):
+    J = expected_return(mdp, TablePolicy(np.ones((n_states, 1))))
+    assert_allclose(J, expected_steps(n_states, 0.2), rtol=1e-9 if n_states < 10 else 1e-12)
+
+
+@pytest.mark.parametrize(("n_states", "discount"), [(17, 1.0), (1, 1 - 1e-9)])
+def test_many_sparse_states_with_an_end_too_far_off_are_refused(n_states, discount, monkeypatch):
+    # They are too many to be made dense, and a factorisation would lose more than 8 digits.
+    monkeypatch.setattr(finite, "_FEW_STATES", 0)
+    assert expected_steps(n_states, 0.2) > 1e8 or discount < 1
+    mdp = as_sparse(drunkard(n_states, 0.2, discount))
+    if discount < 1:
+        mdp = FiniteMDP(sparse.csr_array([[1.0]]), [[1.0]], [1.0], discount)
+    words = (
+        "the expected number of steps to the end, discounted, exceeds 1e+08: values lose their digits. "
+        "Expected a policy under which the episode ends sooner, or a smaller discount"
+    )
+    with pytest.raises(ValueError, match=exactly(words)):
         state_values(mdp, TablePolicy(np.ones((n_states, 1))))
 
 
+def test_many_sparse_states_with_a_long_way_to_the_end_keep_eight_digits(monkeypatch):
+    monkeypatch.setattr(finite, "_FEW_STATES", 0)
+    steps = expected_steps(12, 0.2)
+    assert 1e7 < steps < 1e8
+    mdp = as_sparse(drunkard(12, 0.2))
+    assert_allclose(expected_return(mdp, TablePolicy(np.ones((12, 1)))), steps, rtol=1e-8)
+
+
+def leaving(*probabilities):
+    """Return states that earn 1 a step, each left for the next, and at last the end, as rarely as it says."""
+    S = len(probabilities)
+    transition = np.zeros((S, 2, S))
+    transition[:, 0] = np.eye(S)
+    transition[:-1, 1] = np.eye(S)[1:]
+    table = np.array([[1.0 - p, p] for p in probabilities])
+    return FiniteMDP(transition, np.ones((S, 2)), np.eye(S)[0], 1.0), TablePolicy(table)
+
+
+def test_probabilities_as_small_as_double_precision_has_them():
+    mdp, policy = leaving(1e-299, 0.5, 2e-300)
+    assert_allclose(state_values(mdp, policy), [6e299, 5e299 + 2, 5e299], rtol=1e-13)
+    assert_allclose(state_visitation(mdp, policy), [1e299, 2.0, 5e299], rtol=1e-13)
+    mdp, policy = leaving(1e-305)
+    with pytest.raises(ValueError, match=r"^the expected number of steps to the end, discounted, exceeds 1e"):
+        state_values(mdp, policy)
+    mdp, policy = leaving(1e-305, 1e-304)
+    words = (
+        "the chain falls apart: it leaves state 1 with a probability of 1e-304 a step, and others as rarely; "
+        "expected at least 1e-300, as smaller probabilities are lost to rounding"
+    )
+    with pytest.raises(ValueError, match=exactly(words)):
+        state_values(mdp, policy)
+
+
+# --- a discount near 1 -----------------------------------------------------------------------------
+
+
+def scattered(seed, discount, *, batch=()):
+    """Return a small problem whose probabilities are spread over 13 powers of ten, and a policy likewise."""
+    rng = np.random.default_rng(seed)
+    S, A = rng.integers(1, 5), rng.integers(2, 4)
+    transition = np.exp(rng.uniform(-30, 0, size=(S, A, S))) * (rng.random((S, A, S)) < 0.7)
+    transition[:, :, 0] += 1e-6
+    transition /= transition.sum(-1, keepdims=True)
+    # Some actions end the episode, mostly rare ones.
+    transition[rng.random((S, A)) < 0.15] = 0.0
+    mdp = FiniteMDP(transition, rng.normal(size=(S, A)), np.eye(S)[0], discount)
+    return mdp, SoftmaxPolicy.tabular(rng.normal(size=(*batch, S, A)) * 10)
+
+
+@pytest.mark.parametrize("discount", [1 - 1e-6, 1 - 1e-9, 1 - 1e-12, np.nextafter(1, 0)])
+@pytest.mark.parametrize("seed", range(5))
+def test_values_visits_and_gradient_near_discount_1_against_fractions(seed, discount):
+    mdp, policy = scattered(seed, discount)
+    exact = Exact(mdp, policy.probs())
+    R = np.abs(mdp.reward).max()
+    V, A, gradient = floats(exact.values()), floats(exact.advantages()), floats(exact.gradient_in_logits())
+    for each in (mdp, as_sparse(mdp)):
+        assert_allclose(state_visitation(each, policy), floats(exact.visits()), rtol=1e-10)
+        assert_allclose(state_values(each, policy), V, rtol=0, atol=1e-8 * np.abs(V).max())
+        assert_allclose(advantages(each, policy), A, rtol=1e-8, atol=1e-9 * R)
+        assert_allclose(
+            policy_gradient(each, policy), gradient.ravel(), rtol=0, atol=1e-9 * np.abs(gradient).max()
+        )
+
+
+def test_a_batch_near_discount_1_equals_a_loop():
+    mdp, policies = scattered(3, 1 - 1e-10, batch=(2, 3))
+    assert isinstance(chain(mdp, policies)._factors, Eliminations)
+    for quantity in (state_values, state_visitation, action_values, advantages, policy_gradient):
+        whole = quantity(mdp, policies)
+        for at in np.ndindex(2, 3):
+            one = policies.with_parameters(policies.parameters[at])
+            assert_allclose(whole[at], quantity(mdp, one), rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("form", ["lapack", "numpy", "sparse"])
-def test_an_end_that_rounding_cancels_is_refused(form, monkeypatch):
-    # A row total of 1 + d / 2 counts as rounded, an end of about d as real; 1 - (1 + d) / (1 + d) is 0.
-    d = 2.0**-33
-    mdp = FiniteMDP([[[0.5, 0.5 * (1 + d)]], [[1 / (1 + d), 0]]], np.ones((2, 1)), [1, 0], 1.0)
-    assert_array_equal(mdp.ending > 0, [[False], [True]])
+def test_a_system_that_rounding_would_make_singular(form, monkeypatch):
+    # The row total is 1 to within rounding, and times gamma, just below 1, it is rounded to 1. The value is
+    # 1 / (1 - gamma).
+    mdp = FiniteMDP([[[np.nextafter(1, 2)]]], [[1]], [1], np.nextafter(1, 0))
+    mdp = as_sparse(mdp) if form == "sparse" else mdp
     if form == "numpy":
         without_scipy(monkeypatch)
-    if form == "sparse":
-        mdp = as_sparse(mdp)
+    assert_allclose(state_values(mdp, TablePolicy(np.ones((1, 1)))), [2.0**53], rtol=1e-15)
+
+
+def test_a_row_total_that_is_rounded_counts_as_1():
+    # Two states that change places but for a slip of 9e-11. Were that lost in each step, at 1 - 1e-12 all
+    # but a ninetieth of the value.
+    miss = 9e-11
+    for discount in (0.5, 1 - 1e-12):
+        mdp = FiniteMDP([[[0, 1 - miss]], [[1 - miss, 0]]], np.ones((2, 1)), [1, 0], discount)
+        expected = 1 / (1 - Fraction(discount))
+        assert_allclose(state_values(mdp, TablePolicy(np.ones((2, 1)))), float(expected), rtol=1e-9)
+
+
+@pytest.mark.parametrize("mdp_form", [np.asarray, as_sparse])
+def test_values_that_cancel_near_discount_1_are_refused_and_the_advantages_are_not(mdp_form):
+    # Two states in turn, +1 and -1: V = 1 / (1 + gamma) and its negative, the difference of sums of 1e12.
+    discount = 1 - 1e-12
+    mdp = FiniteMDP([[[0, 1.0]] * 2, [[1.0, 0]] * 2], [[1.0, 3.0], [-1.0, -1.0]], [1, 0], discount)
+    mdp = as_sparse(mdp) if mdp_form is as_sparse else mdp
+    table = TablePolicy(np.array([[1.0, 0.0], [0.5, 0.5]]))
     with pytest.raises(
-        ValueError, match=r"^discount is 1 and the expected number of steps to the end exceeds"
+        ValueError, match=r"^the value of a state is .*, from sums of size .* that cancel: fewer"
     ):
-        state_values(mdp, TablePolicy(np.ones((2, 1))))
+        state_values(mdp, table)
+    assert_allclose(advantages(mdp, table), [[0, 2], [0, 0]], atol=1e-12)
 
 
-def test_just_below_the_longest_episode_is_allowed():
-    n_states = 19
-    assert 1e11 < expected_steps(n_states, 0.2) < 1e12
-    J = expected_return(drunkard(n_states, 0.2), TablePolicy(np.ones((n_states, 1))))
-    assert_allclose(J, expected_steps(n_states, 0.2), rtol=1e-2)
+def test_an_advantage_that_cancels_is_refused():
+    # Two pairs of states that exchange places, almost never left: within a pair the digits are lost.
+    S, e = 4, 1e-14
+    transition = np.zeros((S, 2, S))
+    for s, mate in enumerate([1, 0, 3, 2]):
+        transition[s, 0, mate] = 1 - e
+        transition[s, 0, (s + 2) % 4] = e
+        transition[s, 1, s] = 1.0
+    mdp = FiniteMDP(transition, [[1, 0], [2, 0], [5, 0], [7, 0]], np.eye(S)[0], 1 - 1e-15)
+    words = (
+        r"^the advantage of an action is .*, from sums of size .* that cancel: fewer than 8 digits are left"
+    )
+    with pytest.raises(ValueError, match=words):
+        policy_gradient(mdp, TablePolicy(np.full((S, 2), 0.5)))
+
+
+def test_rewards_that_leave_double_precision_are_refused():
+    huge = FiniteMDP([[[1.0]]], [[1e305]], [1.0], 0.99)
+    words = (
+        "values reach 1e+306 or more, from rewards of up to 1e+305: expected rewards whose sums stay far "
+        "within double precision"
+    )
+    only = TablePolicy(np.ones((1, 1)))
+    with pytest.raises(ValueError, match=exactly(words)):
+        state_values(huge, only)
+    assert_allclose(state_values(replace(huge, discount=0.5), only), [2e305], rtol=1e-14)
+    tiny = FiniteMDP([[[1.0]]], [[1e-300]], [1.0], 0.99)
+    assert_allclose(state_values(tiny, only), [1e-298], rtol=1e-13)
+
+
+# --- the elimination -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_elimination_against_fractions(seed):
+    rng = np.random.default_rng(seed)
+    S = 5
+    rates = 10.0 ** rng.uniform(-40, 0, size=(S, S)) * (rng.random((S, S)) < 0.8)
+    rates[0, 1:] = rates[1:, 0] = 1e-25
+    stops = np.where(rng.random(S) < 0.5, 1e-20, 0.0) + 1e-35
+    factors = Elimination(rates, stops)
+    q = [[Fraction(rates[i, j]) if i != j else Fraction(0) for j in range(S)] for i in range(S)]
+    M = [[(Fraction(stops[i]) + sum(q[i]) if i == j else 0) - q[i][j] for j in range(S)] for i in range(S)]
+    b = rng.random(S)
+    assert_allclose(factors.solve(b), floats(solve(M, b)), rtol=1e-13)
+    assert_allclose(factors.solve_transposed(b), floats(solve(zip(*M, strict=True), b)), rtol=1e-13)
+    # With x = 0 in the last state its equation goes, and so does its column.
+    others = [i for i in range(S) if i != factors.last]
+    x = floats(solve([[M[i][j] for j in others] for i in others], b[others]))
+    assert_allclose(factors.solve_up_to_last(b)[others], x, rtol=1e-13)
+    assert factors.solve_up_to_last(b)[factors.last] == 0
 
 
 # --- what is refused -------------------------------------------------------------------------------
@@ -447,6 +693,13 @@ def test_probabilities_that_are_none_are_refused(table, words):
         chain(RING, TablePolicy(np.array(table)))
 
 
+def test_a_policy_in_float32_is_refused_by_the_name_of_its_type():
+    # A third in float32 three times is 1 + 3.0e-8.
+    mdp = FiniteMDP(np.zeros((1, 3, 1)), np.zeros((1, 3)), [1.0], 0.9)
+    with pytest.raises(ValueError, match=r"sum to 1 within 1e-10\. Compute them in float64, not in float32$"):
+        chain(mdp, TablePolicy(np.full((1, 3), 1 / 3, np.float32)))
+
+
 def test_the_first_wrong_row_of_a_batch_is_named():
     mdp, _ = random_problem(np.random.default_rng(0), n_states=3, n_actions=2, branching=1)
     table = np.array([[[0.5, 0.5], [1.0, 0.0], [0.2, 0.8]], [[0.0, 1.0], [1.5, -0.5], [2.0, 2.0]]])
@@ -472,15 +725,6 @@ def test_a_batch_on_sparse_transitions_is_refused(batch):
     words = f"policy is a batch of shape {batch}; expected one policy at a time with sparse transitions"
     with pytest.raises(ValueError, match=exactly(words)):
         chain(as_sparse(mdp), policy)
-
-
-@pytest.mark.parametrize("form", ["lapack", "sparse"])
-def test_a_system_that_rounding_made_singular_is_an_error_and_no_number(form):
-    # The row total is 1 to within rounding, and times gamma, just below 1, it is rounded to 1.
-    mdp = FiniteMDP([[[np.nextafter(1, 2)]]], [[1]], [1], np.nextafter(1, 0))
-    mdp = as_sparse(mdp) if form == "sparse" else mdp
-    with pytest.raises(np.linalg.LinAlgError, match="singular"):
-        state_values(mdp, TablePolicy(np.ones((1, 1))))
 
 
 # --- the Gaussian chain ----------------------------------------------------------------------------
@@ -531,11 +775,11 @@ def test_a_batch_of_gaussian_chains_equals_a_loop(batch):
 
 @pytest.mark.parametrize("name", ["curvature", "second_moment"])
 def test_a_gain_without_an_expected_return_is_refused(name):
-    # gamma c^2 = 0.64 * 1.25^2 = 1 to the digit.
+    # gamma c^2 = 0.64 * 1.3^2 = 1.0816.
     mdp, _ = random_linear_quadratic(np.random.default_rng(2), discount=0.64)
-    gains = (np.array([0.5, 1.25, -1.5]) - mdp.drift) / mdp.control
+    gains = (np.array([0.5, 1.3, -1.5]) - mdp.drift) / mdp.control
     words = (
-        f"gain[1] is {gains[1]:g}: the closed loop has drift a + b k = 1.25, and discount * drift^2 = 1; "
+        f"gain[1] is {gains[1]:g}: the closed loop has drift a + b k = 1.3, and discount * drift^2 = 1.0816; "
         "expected below 1, or the expected return does not exist"
     )
     with pytest.raises(ValueError, match=exactly(words)):
@@ -551,3 +795,18 @@ def test_a_gain_at_the_edge_has_no_expected_return(name):
     mdp = LinearQuadraticMDP(2, 1, 1, 1, 0.5, 0, 1, 0.25)
     with pytest.raises(ValueError, match=r"^gain is 0: .* discount \* drift\^2 = 1; expected below 1"):
         getattr(chain(mdp, LinearGaussianPolicy(0.0, 0.0)), name)
+
+
+@pytest.mark.parametrize("gain", [-1e-20, -1e-15, 1e-13, -2 + 1e-15])
+def test_the_distance_from_the_edge_is_right_to_the_last_digit(gain):
+    # a = b = 1: c = 1 + k is rounded, to 1 for the first gain; 1 - c^2 = -k (2 + k) is not.
+    mdp = LinearQuadraticMDP(1, 1, 1, 1, 0.5, 0, 1, 1 - 1e-12)
+    process = chain(mdp, LinearGaussianPolicy([gain, 0.0, 1e70], 0.0))
+    k, gamma = Fraction(gain), Fraction(mdp.discount)
+    assert_allclose(process.margin(1.0)[0], float(-k * (2 + k)), rtol=1e-15)
+    margin = process.margin(mdp.discount)
+    assert_allclose(margin[:2], [float(1 - gamma * (1 + k) ** 2), float(1 - gamma)], rtol=1e-15)
+    assert_allclose(margin[2], -1e140, rtol=1e-11)
+    one = chain(mdp, LinearGaussianPolicy(gain, 0.0))
+    assert_allclose(one.margin(mdp.discount), margin[0], rtol=1e-15)
+    assert_allclose(one.curvature, float((1 + k * k) / Fraction(margin[0])), rtol=1e-14)

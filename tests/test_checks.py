@@ -4,11 +4,23 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from gymnasium.envs.toy_text import FrozenLakeEnv
 from numpy.testing import assert_allclose
-from scipy.special import ndtri, stdtrit
+from scipy.special import chdtri, ndtri, stdtrit
+from scipy.stats import binom
 
-from pgtlab import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy, checks
+from pgtlab import (
+    FiniteMDP,
+    FinitePolicy,
+    LinearGaussianPolicy,
+    SoftmaxPolicy,
+    checks,
+    policy_gradient,
+    reinforce,
+    rollout,
+)
 from pgtlab.checks import estimates
+from pgtlab.estimators import ActionValues, Estimate, WholeReturn, estimate_gradient, return_estimate
 from tests import routes
 from tests.problems import FEATURES, random_policy
 
@@ -72,6 +84,21 @@ def test_a_coarse_bound_still_shows_the_digits_it_rests_on(capsys):
 def test_a_bound_must_be_above_zero(within):
     with pytest.raises(ValueError, match="within is .*; expected a number above 0"):
         checks.agree(a=1.0, b=1.0, within=within)
+
+
+def test_a_bound_that_is_no_number_is_refused():
+    for within in (np.nan, np.inf):
+        with pytest.raises(ValueError, match=f"^within is {within}; expected a finite number$"):
+            checks.agree(a=1.0, b=2.0, within=within)
+
+
+def test_sides_are_real_numbers_all_of_them():
+    with pytest.raises(TypeError, match="^b must be made of numbers: got complex numbers$"):
+        checks.agree(a=[1.0], b=np.array([1.0 + 1j]))
+    with pytest.raises(ValueError, match=r"^b\[1\] is masked; expected a number$"):
+        checks.agree(a=[1.0, 2.0], b=np.ma.array([1.0, 3.0], mask=[False, True]))
+    with pytest.raises(TypeError, match="^b must be made of numbers: got text$"):
+        checks.agree(a=1.0, b="1.0")
 
 
 def test_one_side_is_no_claim():
@@ -210,6 +237,12 @@ def test_an_action_of_probability_0_has_no_score_to_be_checked(capsys):
     assert "1 in sum" in capsys.readouterr().out
 
 
+def test_a_probability_that_has_lost_its_digits_has_no_logarithm_to_be_compared(capsys):
+    # e^-740 is 4e-322, which has two digits, and log 4e-322 is -739.997.
+    checks.sound_policy(SoftmaxPolicy.tabular([[740.0, 0.0]]))
+    assert "1 in sum" in capsys.readouterr().out
+
+
 class Laplace:
     """A density with a kink and only what is asked for: parameters, log_prob, score, with_parameters."""
 
@@ -275,6 +308,11 @@ class Transposed(Ready):
 class Weights(Ready):
     def probs(self):
         return np.exp(self.logits())
+
+
+class Single(Ready):
+    def probs(self):
+        return super().probs().astype(np.float32)
 
 
 class Signed(Ready):
@@ -375,7 +413,12 @@ WRONG_POLICIES = [
     (NoScore, "the scores are 0 everywhere$"),
     (NextAction, "a slip in the derivative, or scores at other parameters"),
     (Transposed, r"^scores have shape \(3, 2, 4\); expected \(3, 4, 2\): for each state and action a number"),
-    (Weights, r"^probs\(\)\[0, :\] has the total .*; expected 1\. .*: not divided by the total"),
+    (Weights, r"^probs\(\)\[0, :\] has the total .*; expected 1 within 1e-08\. .*: not divided by the total"),
+    (
+        Single,
+        r"^probs\(\) has dtype float32, of about 6 digits; expected float64\. Likely cause: parameters or "
+        r"features are float32; make them np\.asarray\(\.\.\., dtype=np\.float64\)$",
+    ),
     (Signed, r"^probs\(\)\[1, 0\] is -0\.756802; expected at least 0"),
     (OneState, r"^probs\(\) has shape \(4,\); expected \(S, A\), a row for each state$"),
     (NotANumber, r"^probs\(\)\[0, 2\] is nan; expected at least 0"),
@@ -448,6 +491,11 @@ class OtherDensity(NoMinusOne):
         return LinearGaussianPolicy.score(self, state, action)
 
 
+class SingleLogarithm(NoMinusOne):
+    def log_prob(self, state, action):
+        return super().log_prob(state, action).astype(np.float32)
+
+
 class FlatLogarithm(NoMinusOne):
     def log_prob(self, state, action):
         return super().log_prob(state, action).ravel()
@@ -458,7 +506,11 @@ class FlatLogarithm(NoMinusOne):
     [
         (NoMinusOne, r"^the mean of score\(-2, :\)\[1\] under the policy is 1; expected 0\. .* not centred"),
         (PerVariance, r"^score\(-2, .*\)\[1\] is .* but the slope of the logarithm in parameters\[1\] is"),
-        (Unscaled, r"^exp\(log_prob\(-2, :\)\) has the total 0\.606531; expected 1"),
+        (Unscaled, r"^exp\(log_prob\(-2, :\)\) has the total 0\.606530\d*; expected 1 within"),
+        (
+            SingleLogarithm,
+            r"^log_prob has dtype float32, of about 6 digits; expected float64\. Likely cause: ",
+        ),
         (OtherDensity, r"^density\(x, u\) is .* but exp\(log_prob\(x, u\)\) is"),
         (
             FlatLogarithm,
@@ -597,8 +649,13 @@ def test_bad_input_of_the_sampling_check_is_refused():
         checks.sound_sampling(softmax(), rng=0)
     with pytest.raises(ValueError, match="^n_draws is 0; expected an integer of at least 1$"):
         checks.sound_sampling(softmax(), n_draws=0, rng=rng)
-    for alarm in (0.0, 0.5):
-        with pytest.raises(ValueError, match="^false_alarm is .*; expected a number above 0 and below 0.5$"):
+    words = "^n_draws is 1000000000000000; expected an integer of at most 1000000000$"
+    with pytest.raises(ValueError, match=words):
+        checks.sound_sampling(softmax(), n_draws=10**15, rng=rng)
+    for alarm in (-1, 0.0, 0.5):
+        with pytest.raises(
+            ValueError, match="^false_alarm is .*; expected a number above 1e-100 and below 0.5$"
+        ):
             checks.sound_sampling(softmax(), false_alarm=alarm, rng=rng)
 
 
@@ -673,9 +730,174 @@ def test_a_true_mean_raises_the_alarm_as_often_as_is_said_and_a_wrong_one_surely
 def test_without_spread_only_rounding_is_allowed_for(capsys):
     checks.consistent(estimate=estimate([2.0, 0.0], [0.0, 0.0]), exact=[2.0 + 1e-13, 0.0])
     with pytest.raises(
-        AssertionError, match=r"^estimate\[0\] is 2 but exact\[0\] is 2: they are inf standard"
+        AssertionError,
+        match=r"^estimate\[0\] is 2 but exact\[0\] is 2: every episode gave the same, and chance explains a "
+        "difference of 0$",
     ):
         checks.consistent(estimate=estimate([2.0, 0.0], [0.0, 0.0]), exact=[2.0 + 1e-9, 0.0])
+
+
+def test_what_is_0_but_for_rounding_agrees_with_0(capsys):
+    checks.consistent(estimate=estimate([0.0, 1.0], [0.0, 0.1]), exact=[-1e-19, 1.0])
+    checks.consistent(estimate=estimate(0.0, 0.0), exact=-1e-19)
+    assert "no verdict" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e150])
+def test_without_spread_tiny_and_huge_numbers_are_told_apart(size, capsys):
+    checks.consistent(estimate=estimate(size, 0.0), exact=size * (1 + 1e-15))
+    with pytest.raises(AssertionError, match="every episode gave the same"):
+        checks.consistent(estimate=estimate(size, 0.0), exact=1.1 * size)
+
+
+# --- rare events -----------------------------------------------------------------------------------
+
+FALSE_ALARM = 1e-6
+
+
+def bandit(probability):
+    """One step: the first of two arms pays 1; its score is 1 - p. The other pays nothing."""
+    mdp = FiniteMDP(np.zeros((1, 2, 1)), [[1.0, 0.0]], [1.0], 0.9)
+    return mdp, SoftmaxPolicy([[[1.0], [0.0]]], [np.log(probability) - np.log1p(-probability)])
+
+
+def counted(k, n_episodes, b):
+    """The estimate that k events of size b give, as `estimate_gradient` and `return_estimate` make it."""
+    share = k / n_episodes
+    error = b * (share * (1 - share) / (n_episodes - 1)) ** 0.5
+    # Of a coin the third cumulant is 1 - 2 p times the second; of few events the size is a bound.
+    size = b + share * b if k * (1 - share) < 16 * (1 - 2 * share) ** 2 else b * abs(1 - 2 * share)
+    return Estimate(share * b, error, n_episodes, n_episodes - 1, size / n_episodes)
+
+
+@pytest.mark.parametrize("n_episodes", [1000, 10_000])
+@pytest.mark.parametrize("expected", [0.1, 1, 3, 10, 16, 20, 50, 200])
+def test_the_false_alarm_is_kept_however_rare_the_events_are(n_episodes, expected, capsys):
+    # The exact chance of an alarm: binomial chances of all counts at which the check fails.
+    k = np.arange(4 * int(expected) + 60)
+    chances = binom.pmf(k, n_episodes, expected / n_episodes)
+    alarm = 0.0
+    for count, chance in zip(k, chances, strict=True):
+        try:
+            checks.consistent(estimate=counted(count, n_episodes, 2.0), exact=2.0 * expected / n_episodes)
+        except AssertionError:
+            alarm += chance
+    assert alarm + binom.sf(k[-1], n_episodes, expected / n_episodes) <= FALSE_ALARM
+
+
+@pytest.mark.parametrize("tail", [0.1, 1e-3, 5e-7, 1e-9])
+def test_a_count_plus_z_deviations_plus_ln_events_is_above_the_exact_limit(tail):
+    # Garwood: the largest Poisson mean under which k or fewer are seen with the chance `tail` is half a
+    # quantile of chi-square with 2 k + 2 degrees of freedom. For k = 0 it is ln(1 / tail).
+    k = np.arange(3000)
+    exact = chdtri(2 * k + 2, tail) / 2
+    assert_allclose(exact[0], -np.log(tail), rtol=1e-12)
+    assert (exact <= k - ndtri(tail) * np.sqrt(k) - np.log(tail) + 1e-9).all()
+
+
+@pytest.mark.parametrize(("probability", "n_episodes"), [(1e-4, 10_000), (1e-3, 1000)])
+def test_an_unbiased_estimate_of_rare_events_raises_no_alarm(probability, n_episodes, capsys):
+    # Of 100 each of two checks with a false alarm of 1e-6; before, 78 and 67 of 200 failed. The number of
+    # events is about Poisson with mean 1: in 37 of 100 samples there is none, and the check says so.
+    mdp, policy = bandit(probability)
+    rng, exact = np.random.default_rng(31), policy_gradient(mdp, policy)
+    assert_allclose(exact, [probability * (1 - probability)], rtol=1e-12)
+    for _ in range(100):
+        paths = rollout(mdp, policy, n_episodes=n_episodes, rng=rng)
+        checks.consistent(estimate=estimate_gradient(paths, WholeReturn()), exact=exact)
+        checks.consistent(estimate=return_estimate(paths), exact=probability)
+    unseen = capsys.readouterr().out.count("was not seen: no verdict\n")
+    assert abs(unseen / 200 - np.exp(-1)) < routes.hoeffding(1.0, 100)
+
+
+def test_frozen_lake_raises_no_alarm(capsys):
+    # 256 components, most of which rest on a handful of the episodes that reach the goal, or on none.
+    environment = FrozenLakeEnv(map_name="8x8")
+    mdp = FiniteMDP.from_gymnasium(environment.P, environment.initial_state_distrib, 0.99)
+    policy, rng = SoftmaxPolicy.tabular(np.zeros((64, 4))), np.random.default_rng(35)
+    exact = policy_gradient(mdp, policy)
+    for _ in range(2):
+        found = reinforce(mdp, policy, n_episodes=10_000, rng=rng)
+        checks.consistent(estimate=found, exact=exact)
+        assert " of 256 components, so that what is rare was not seen: no verdict" in capsys.readouterr().out
+        # The same with the opposite sign is seen all the same.
+        with pytest.raises(AssertionError, match="and chance explains"):
+            checks.consistent(estimate=found, exact=-100 * exact)
+
+
+def test_an_estimate_in_which_nothing_was_seen_gets_no_verdict(capsys):
+    mdp, policy = bandit(1e-9)
+    paths = rollout(mdp, policy, n_episodes=50, rng=np.random.default_rng(32))
+    found = estimate_gradient(paths, WholeReturn())
+    checks.consistent(estimate=found, exact=[1e-9])
+    assert capsys.readouterr().out == (
+        "estimate        [0]\nstandard error  [0]\nexact           [1e-09]\n"
+        "every episode gave the same for 1 of 1 components, so that what is rare was not seen: no verdict\n"
+    )
+    checks.consistent(estimate=return_estimate(paths), exact=1e-9)
+    assert "every episode gave the same here, so that what is rare" in capsys.readouterr().out
+    # An episode gives at most 1: a mean of more than ln(2e6) / 50 = 0.29 would have been seen.
+    with pytest.raises(AssertionError, match=r"every episode gave the same, and chance explains .* 0\.29$"):
+        checks.consistent(estimate=found, exact=[0.3])
+
+
+def test_a_score_of_what_is_never_done_does_not_spoil_the_bound(capsys):
+    # Nothing is paid, so nothing is seen; the third action is never taken, and its score is NaN.
+    class Nameless(Never):
+        def scores(self):
+            p = self.probs()[0, 0]
+            return np.array([[[1 - p], [-p], [np.nan]]])
+
+    mdp = FiniteMDP(np.zeros((1, 3, 1)), [[0.0, 0.0, 1.0]], [1.0], 0.9)
+    paths = rollout(mdp, Nameless([0.0]), n_episodes=100, rng=np.random.default_rng(36))
+    found = estimate_gradient(paths, WholeReturn())
+    # Scores of 1/2 in size, and rewards up to 1.
+    assert_allclose(found.event_size, [0.5 / 100], rtol=1e-12)
+    checks.consistent(estimate=found, exact=[0.0])
+    assert "no verdict" not in capsys.readouterr().out
+
+
+def test_a_bias_in_rare_events_is_seen_when_there_are_enough_of_them():
+    # 800 events are expected. Half of that passes with at most 400 + 4.9 sqrt(k) + 14.5 events, that is up to
+    # k = 528 of them: 9 deviations sqrt(800) below what is expected.
+    mdp, policy = bandit(0.04)
+    paths = rollout(mdp, policy, n_episodes=20_000, rng=np.random.default_rng(33))
+    found, exact = estimate_gradient(paths, WholeReturn()), policy_gradient(mdp, policy)
+    checks.consistent(estimate=found, exact=exact)
+    for wrong in (exact / 2, exact * 2, -exact, 0 * exact):
+        with pytest.raises(AssertionError, match="standard errors of"):
+            checks.consistent(estimate=found, exact=wrong)
+
+
+def test_an_estimator_that_forgets_everything_is_seen():
+    # The sum of scores times 0 in place of the return: 0 in every episode, which at p = 1/2 is no chance.
+    mdp, policy = bandit(0.5)
+    paths = rollout(mdp, policy, n_episodes=1000, rng=np.random.default_rng(34))
+    found = estimate_gradient(paths, ActionValues(np.zeros((1, 2))))
+    with pytest.raises(AssertionError, match="every episode gave the same, and chance explains a difference"):
+        checks.consistent(estimate=found, exact=policy_gradient(mdp, policy))
+
+
+def test_where_few_events_were_seen_the_bound_says_so(capsys):
+    # 1 event where 12 are expected: 11 times the standard error, and within one error and 14.5 events.
+    checks.consistent(estimate=counted(1, 10_000, 1.0), exact=12e-4)
+    assert capsys.readouterr().out.endswith(
+        "within 4.89 standard errors and 14.5 rare events, as chance has it in all but 1e-06 of such checks\n"
+    )
+    with pytest.raises(
+        AssertionError, match=r"and chance explains 4\.89 and a difference of 0\.00145 by rare ev"
+    ):
+        checks.consistent(estimate=counted(1, 10_000, 1.0), exact=25e-4)
+
+
+def test_an_error_without_bound_is_refused():
+    for name, found in (
+        ("standard_error", estimate([0.0, 1.0], [0.1, np.inf])),
+        ("event_size", Estimate(np.zeros(2), np.ones(2), 9, 8, np.array([0.0, np.inf]))),
+    ):
+        words = rf"^estimate\.{name}\[1\] is inf; expected a finite number$"
+        with pytest.raises(ValueError, match=words):
+            checks.consistent(estimate=found, exact=[0.0, 0.0])
 
 
 @pytest.mark.parametrize(("mean", "error"), [(np.nan, 1.0), (0.0, np.nan), (np.inf, 1.0)])
@@ -698,5 +920,5 @@ def test_what_is_no_estimate_is_refused():
         checks.consistent(estimate=np.zeros(2), exact=np.zeros(2))
     with pytest.raises(ValueError, match="^estimate.degrees_of_freedom is 0; expected a number above 0$"):
         checks.consistent(estimate=estimate(0.0, 1.0, 0), exact=0.0)
-    with pytest.raises(ValueError, match="^false_alarm is 1; expected a number above 0 and below 0.5$"):
+    with pytest.raises(ValueError, match="^false_alarm is 1; expected a number above 1e-100 and below 0.5$"):
         checks.consistent(estimate=estimate(0.0, 1.0), exact=0.0, false_alarm=1)

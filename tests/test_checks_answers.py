@@ -1,12 +1,14 @@
 """What `checks.answer` and `checks.sampled_answer` say, step by step, and that each step can fail."""
 
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from pgtlab import checks
 
+NAN = np.nan
 RHO = np.array([6.0, 4.0, 2.0])  # visits of the short corridor at p = 1/2, by hand: known-answer of chapter 2
 
 
@@ -77,20 +79,28 @@ def test_an_error_is_shown_with_its_line():
         (np.ones(2), (3,), "an entry too few, or a sum over the wrong axis"),
         (np.ones((3, 5)), (3, 4), "an entry too many, or a sum over the wrong axis"),
         (np.ones((3, 2)), (4, 3), "a sum runs over the wrong axis, or a size is fixed in the code"),
-        ([[1.0], [1.0, 2.0]], (2, 1), "something other than the result is returned, or rows of different"),
+        ([[1.0], [1.0, 2.0]], (2, 1), "something other than the result is returned, rows of different"),
         (
             np.array([1.0, np.nan, 2.0]),
             (3,),
             "a division by 0, the logarithm of 0, or an exponential that is too large",
         ),
-        ("12", (), None),
+        ("12", (), "something other than the result is returned"),
+        (
+            np.ones(3) + 1j,
+            (3,),
+            "something other than the result is returned, rows of different lengths, or com",
+        ),
+        (np.ma.array([1.0, 2.0], mask=[0, 1]), (2,), "something other than the result is returned"),
     ],
 )
 def test_shapes_and_numbers_have_their_causes(value, shape, said):
-    if said is None:
-        checks.answer(returning(value), shape=shape, known=12)  # what NumPy reads as a number is one
-    else:
-        assert f"Likely cause: {said}" in message(returning(value), shape=shape)
+    assert f"Likely cause: {said}" in message(returning(value), shape=shape)
+
+
+def test_fractions_are_numbers(capsys):
+    checks.answer(returning([Fraction(1, 2), 1]), shape=(2,), known=[0.5, 1])
+    assert capsys.readouterr().out.endswith("right where the answer is known\n")
 
 
 def test_structure_comes_before_the_known_case_and_has_a_cause_of_its_own():
@@ -226,6 +236,50 @@ def test_a_notebook_shows_the_sentence_alone():
         (
             lambda: checks.sampled_answer(coin, 0.3, mean=0.3, n_samples=1, rng=np.random.default_rng(1)),
             "n_samples is 1; expected an integer of at least 2",
+        ),
+        (
+            lambda: checks.sampled_answer(
+                coin, 0.3, mean=0.3, n_samples=10**15, rng=np.random.default_rng(1)
+            ),
+            "n_samples is 1000000000000000; expected an integer of at most 1000000",
+        ),
+        # What could not fail:
+        (
+            lambda: checks.answer(rho, shape=(3,), known=[6, NAN, 2]),
+            r"^known\[1\] is nan; expected a finite number$",
+        ),
+        (lambda: checks.answer(rho, shape=(3,), known=np.inf), r"^known has shape \(\); expected \(3,\)"),
+        (
+            lambda: checks.answer(rho, shape=(3,), known=RHO, within=NAN),
+            "^within is nan; expected a finite number$",
+        ),
+        (
+            lambda: checks.answer(rho, shape=(3,), known=RHO, within=np.inf),
+            "^within is inf; expected a finite num",
+        ),
+        (
+            lambda: checks.answer(rho, shape=(3,), known=RHO, within=-1),
+            "^within is -1; expected a number of at le",
+        ),
+        (
+            lambda: checks.answer(returning([1.0]), shape=(1,), slope_of=lambda x: NAN, at=[1.0]),
+            r"^the slope of slope_of at \[0\] is nan; expected a finite number$",
+        ),
+        (
+            lambda: checks.answer(returning([1.0]), shape=(1,), slope_of=sum, at=[NAN]),
+            r"^at\[0\] is nan; expected",
+        ),
+        (
+            lambda: checks.sampled_answer(coin, 0.3, mean=NAN, rng=np.random.default_rng(1)),
+            "^mean is nan; expected a finite number$",
+        ),
+        (
+            lambda: checks.sampled_answer(coin, 0.3, mean=0.3, false_alarm=-1, rng=np.random.default_rng(1)),
+            r"^false_alarm is -1; expected a number above 1e-100 and below 0\.5$",
+        ),
+        (
+            lambda: checks.sampled_answer(coin, 0.3, mean=0.3, false_alarm=NAN, rng=np.random.default_rng(1)),
+            "^false_alarm is nan; expected a finite number$",
         ),
     ],
 )

@@ -61,7 +61,7 @@ def test_now_or_later_has_the_weight_eight(p):
 
 @given(problems())
 def test_the_weights_are_the_natural_gradient(problem):
-    # (23.2): two routes, by least squares on Q and from the Fisher information and the gradient.
+    # (23.2): two solvers of the same equations, and least squares on Q with the visits written out.
     mdp, policy = problem
     w = compatible_weights(mdp, policy)
     assert_allclose(w, natural_policy_gradient(mdp, policy), rtol=1e-6, atol=1e-7 * (1 + np.abs(w).max()))

@@ -458,6 +458,12 @@ def test_what_is_no_problem_no_path_and_no_signal_is_refused():
         fitted_values([1, 2])
     with pytest.raises(TypeError, match=exactly("signal must be a Signal, got ABCMeta")):
         estimate_gradient(paths, ReturnToGo)
+    with pytest.raises(
+        TypeError, match=exactly("Q must be an array of numbers of shape (S, A): got complex numbers")
+    ):
+        ActionValues(mdp.reward + 0j)
+    with pytest.raises(ValueError, match=exactly("baseline[1] is masked; expected a number")):
+        ReturnToGo(np.ma.array([0.0, 1.0], mask=[False, True]))
     with pytest.raises(TypeError, match=exactly(words)):
         mean_of_estimate(7, policy, mdp.reward, 1.0, None)
     with pytest.raises(ValueError, match=exactly("horizon is 0; expected an integer of at least 1")):
@@ -477,3 +483,16 @@ def test_one_episode_has_no_standard_error(make):
         return_estimate(paths)
     with pytest.raises(ValueError, match=exactly("n_episodes is 1; expected an integer of at least 2")):
         reinforce(mdp, policy, n_episodes=1, horizon=2, rng=np.random.default_rng(31))
+
+
+@pytest.mark.parametrize("unit", [2.0**500, 2.0**-500])
+def test_huge_and_tiny_rewards_scale_the_estimate_and_its_error(unit):
+    # By a power of 2, so that nothing is rounded. The third power of 1e150 is beyond the numbers.
+    mdp, policy = one_knob(0.5)
+    found = []
+    for each in (mdp, FiniteMDP(mdp.transition, unit * mdp.reward, mdp.initial, mdp.discount)):
+        paths = rollout(each, policy, n_episodes=1000, rng=np.random.default_rng(37))
+        found.append((estimate_gradient(paths, ReturnToGo()), return_estimate(paths)))
+    for name in ("mean", "standard_error", "event_size"):
+        for plain, scaled in zip(*found, strict=True):
+            assert_allclose(getattr(scaled, name), unit * getattr(plain, name), rtol=1e-12)

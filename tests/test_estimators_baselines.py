@@ -26,6 +26,7 @@ from tests import routes
 from tests.enumeration import all_paths, gathered, gaussian_paths, moments, off, score_sums
 from tests.problems import (
     FEATURES,
+    TablePolicy,
     exactly,
     layered_problem,
     problems,
@@ -115,10 +116,10 @@ def test_where_there_is_no_value_there_is_no_baseline():
 
 
 def test_what_is_never_done_has_no_say():
-    # The second action leads to state 1, from which no episode ends; its probability, e^-1000, is 0 in the
-    # computer. So it has no Q, the first action is all that is done, and the baseline is its value.
+    # The second action leads to state 1, from which no episode ends, and is never taken. So it has no Q, the
+    # first action is all that is done, and the baseline is its value.
     mdp = FiniteMDP([[[0.0, 0.0], [0.0, 1.0]], [[0.0, 1.0]] * 2], np.ones((2, 2)), [1.0, 0.0], 1.0)
-    policy = SoftmaxPolicy(np.ones((2, 2, 1)) * [[1.0], [0.0]], [1000.0])
+    policy = TablePolicy(np.array([[1.0, 0.0]] * 2))
     assert np.isnan(action_values(mdp, policy)[0, 1])
     assert_array_equal(best_baseline(mdp, policy), [1.0, np.nan])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from pgtlab import (
     state_visitation,
 )
 from pgtlab.evaluation import Quadratic
-from pgtlab.gallery import now_or_later, short_corridor, two_states
+from pgtlab.gallery import linear_quadratic, now_or_later, short_corridor, two_states
 from tests import routes
 from tests.problems import (
     BATCHES,
@@ -359,3 +361,18 @@ def test_visits_and_values_are_dual():
     mdp, policy = random_problem(np.random.default_rng(8))
     r = (policy.probs() * mdp.reward).sum(-1)
     assert_allclose(state_visitation(mdp, policy) @ r, expected_return(mdp, policy), rtol=1e-12)
+
+
+def test_linear_quadratic_advantages_keep_their_digits_near_discount_1():
+    # V is about -1e12. A is Q less its mean over u: of u^2 that is k^2 x^2 + s^2. With a = b = q = r = 1 at
+    # k = -1/2 and s = 1, P = (5/4) / (1 - gamma / 4).
+    mdp, policy = linear_quadratic(gain=-0.5, log_std=0.0)
+    mdp = dataclasses.replace(mdp, discount=1 - 1e-12)
+    gamma = Fraction(mdp.discount)
+    P = Fraction(5, 4) / (1 - gamma / 4)
+    Q_uu, Q_xu = -(1 + gamma * P), -gamma * P
+    for x, u in ((0.0, 0.0), (2.0, -1.0), (-1.0, 3.0)):
+        mean = Fraction(-x / 2)
+        x, u = Fraction(x), Fraction(u)
+        expected = Q_uu * (u**2 - mean**2 - 1) + 2 * Q_xu * x * (u - mean)
+        assert_allclose(advantages(mdp, policy)(float(x), float(u)), float(expected), rtol=1e-14)

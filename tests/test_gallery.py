@@ -223,7 +223,7 @@ def test_a_layout_is_rows_of_known_characters_with_a_start(make, layout, words):
 def test_a_slip_is_a_probability():
     with pytest.raises(ValueError, match=exactly("slip is 1.5; expected a probability in [0, 1]")):
         gridworld(slip=1.5)
-    with pytest.raises(ValueError, match=exactly("slip is -0.5; expected a number of at least 0")):
+    with pytest.raises(ValueError, match=exactly("slip is -0.5; expected a probability in [0, 1]")):
         gridworld(slip=-0.5)
 
 
@@ -301,7 +301,15 @@ R = np.random.default_rng(0)
             (3, 2, 1),
             {"end_probability": -1},
             ValueError,
-            "end_probability is -1; expected a number of at least 0",
+            "end_probability is -1; expected a probability in [0, 1]",
+        ),
+        # 8 bytes for each of 10^12 pairs of states, in units of 2^30.
+        (
+            (10**6, 1, 1),
+            {},
+            ValueError,
+            "transitions between 1000000 states under 1 actions would take 7.45e+03 GiB; expected at most 16 "
+            "GiB",
         ),
         ((3, 2, 1), {"discount": -1}, ValueError, "discount is -1; expected a number in [0, 1]"),
         (

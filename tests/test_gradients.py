@@ -329,13 +329,128 @@ def test_at_discount_1_states_out_of_reach_do_not_spoil_the_gradient():
     assert_allclose(policy_gradient_by_differences(mdp, wider), policy_gradient(mdp, wider), rtol=1e-7)
 
 
-def test_at_discount_1_an_untaken_action_into_a_loop_does_not_spoil_the_gradient():
-    # In state 0 one may stop for 5, stop for 1, or enter state 1 for ever, which the softmax gives the
-    # probability exp(-1000) = 0. So p = 1/2 and the slope is p (1 - p) (5 - 1) = 1 for the first preference.
-    mdp = FiniteMDP([[[0, 0], [0, 0], [0, 1]], [[0, 1]] * 3], [[5, 1, 1]] * 2, [1, 0], 1.0)
+UNDERFLOWS = "^discount is 1 and .* reaches state 1 by actions whose probability is above 0 but underflows, "
+
+
+def untaken(action, state, target):
+    """Return the error for an action of probability 0 that leads to where the end is not sure."""
+    return exactly(
+        f"discount is 1 and action {action} in state {state}, which has probability 0 here, may lead to "
+        f"state {target}, from which the end is not sure: the return of policies nearby may have another "
+        "slope than the theorem says. Expected an end with certainty from every state that the start reaches "
+        "by any actions. If no parameters ever give the action a probability, give it the row of another "
+        "action; or take a discount below 1"
+    )
+
+
+@pytest.mark.parametrize("sparse_form", [False, True])
+def test_at_discount_1_an_untaken_action_into_a_loop_is_refused_and_the_remedy_is_one(sparse_form):
+    # In state 0 one may stop for 5, stop for 1, or enter state 1 for ever, with probabilities 1/2, 1/2 and 0:
+    # the return is 3, and with p = 1/2 the slope would be p (1 - p) (5 - 1) = 1, but not if policies nearby
+    # enter. The softmax of these probabilities enters with exp(-1000): its return does not exist.
+    transition = np.array([[[0, 0], [0, 0], [0, 1]], [[0, 1]] * 3])
+
+    def problem():
+        rows = sparse.csr_array(transition.reshape(6, 2)) if sparse_form else transition
+        return FiniteMDP(rows, [[5, 1, 1]] * 2, [1, 0], 1.0)
+
     policy = SoftmaxPolicy.tabular([[0.0, 0.0, -1000.0], [0.0, 0.0, 0.0]])
-    assert_array_equal(action_values(mdp, policy)[0], [5, 1, np.nan])
-    assert_allclose(policy_gradient(mdp, policy), [1, -1, 0, 0, 0, 0], rtol=1e-12)
+    rounded = TablePolicy(policy.probs())
+    assert_array_equal(action_values(problem(), rounded)[0], [5, 1, np.nan])
+    assert expected_return(problem(), rounded) == 3
+    with pytest.raises(ValueError, match=untaken(2, 0, 1)):
+        policy_gradient(problem(), rounded)
+    with pytest.raises(ValueError, match=UNDERFLOWS):
+        policy_gradient(problem(), policy)
+    # With the row of another action what is never taken counts 0, and state 1 is out of reach.
+    transition[0, 2] = transition[0, 1]
+    assert_allclose(policy_gradient(problem(), policy), [1, -1, 0, 0, 0, 0], rtol=1e-12)
+
+
+class Fork(TablePolicy):
+    """From state 0 to the end, to 1 with t^2 (2 + t) / 8, to 2 with t^2 / 4; these are left with t^2 / 2."""
+
+    def __init__(self, theta):
+        t = theta[0]
+        up, down, out = t**2 * (2 + t) / 8, t**2 / 4, t**2 / 2
+        super().__init__(np.array([[1 - up - down, up, down], [out, 1 - out, 0], [out, 1 - out, 0]]))
+        self.parameters = np.array(theta)
+
+    def scores(self):
+        # d pi / pi, and 0 where pi and d pi are 0
+        t = self.parameters[0]
+        up, down, out = (4 * t + 3 * t**2) / 8, t / 2, t
+        slopes = np.array([[-up - down, up, down], [out, -out, 0], [out, -out, 0]])
+        probs = self.probs()
+        return np.divide(slopes, probs, where=probs > 0, out=np.zeros((3, 3)))[..., None]
+
+    def with_parameters(self, parameters):
+        return Fork(parameters)
+
+
+def fork():
+    """Return the problem of `Fork`: 1 and 2 pay +1 and -1 for each stay."""
+    transition = np.zeros((3, 3, 3))
+    transition[0, 1, 1] = transition[0, 2, 2] = 1.0
+    transition[1, 1:, 1] = transition[2, 1:, 2] = 1.0
+    return FiniteMDP(transition, [[0, 0, 0], [0, 1, 1], [0, -1, -1]], [1, 0, 0], 1.0)
+
+
+@pytest.mark.parametrize("t", [0.5, -0.3, 0.01])
+def test_a_fork_whose_branches_last_long_has_its_slope_where_it_is_taken(t):
+    # The stays number (1 - x) / x with x = t^2 / 2, and q1 - q2 = t^3 / 8: J(t) = (t / 4) (1 - t^2 / 2).
+    mdp = fork()
+    assert_allclose(expected_return(mdp, Fork([t])), t / 4 * (1 - t**2 / 2), rtol=1e-10)
+    assert_allclose(policy_gradient(mdp, Fork([t])), [1 / 4 - 3 / 8 * t**2], rtol=1e-9)
+
+
+def test_a_fork_that_is_taken_nearby_only_is_refused_where_the_theorem_would_say_0():
+    # At t = 0 the start reaches state 0 only, each d pi / d t is 0, and yet J'(0) = 1/4.
+    mdp, at_0 = fork(), Fork([0.0])
+    assert expected_return(mdp, at_0) == 0
+    assert_array_equal(action_values(mdp, at_0)[0], [0, np.nan, np.nan])
+    assert_allclose(policy_gradient_by_differences(mdp, at_0, step=1e-2), [1 / 4], rtol=1e-8)
+    with pytest.raises(ValueError, match=untaken(1, 0, 1)):
+        policy_gradient(mdp, at_0)
+
+
+def test_a_way_by_two_untaken_actions_is_refused_too():
+    # 0 ends or, with probability 0, goes to 1; 1 ends or, with probability 0, goes to 2; 2 stays for ever.
+    transition = np.zeros((3, 2, 3))
+    transition[0, 1, 1] = transition[1, 1, 2] = transition[2, :, 2] = 1.0
+    mdp = FiniteMDP(transition, np.ones((3, 2)), [1, 0, 0], 1.0)
+    stays_away = TablePolicy(np.array([[1.0, 0.0], [1.0, 0.0], [0.5, 0.5]]))
+    with pytest.raises(ValueError, match=untaken(1, 1, 2)):
+        policy_gradient(mdp, stays_away)
+    # One policy of a batch is enough.
+    fine = np.array([[1.0, 0.0], [0.5, 0.5], [0.5, 0.5]])
+    batch = TablePolicy(np.array([stays_away.table, stays_away.table]))
+    with pytest.raises(ValueError, match=untaken(1, 1, 2)):
+        policy_gradient(mdp, batch)
+    # Where nothing leads from 0 to 1 the rest does not matter.
+    transition[0, 1, 1] = 0.0
+    mdp = FiniteMDP(transition, np.ones((3, 2)), [1, 0, 0], 1.0)
+    for table in (stays_away.table, fine, batch.table):
+        assert_array_equal(policy_gradient(mdp, TablePolicy(table)), np.zeros((*table.shape[:-2], 1)))
+
+
+def test_an_action_that_never_has_a_probability_counts_0_whatever_its_value():
+    # Below discount 1 every Q exists; with probability 0 it has no say, here in state 0 for 1e300.
+    transition = np.zeros((1, 3, 1))
+    mdp = FiniteMDP(transition, [[1.0, 0.0, 1e300]], [1.0], 0.9)
+    policy = SoftmaxPolicy.tabular([[0.0, 0.0, -1e4]])
+    assert_allclose(policy_gradient(mdp, policy), [0.25, -0.25, 0.0], rtol=1e-14)
+
+
+def test_the_gradient_of_a_policy_that_is_all_but_sure():
+    # J = 1 + 8 p: the slope is 8 p (1 - p) in the log odds, for the action that is taken and the other.
+    mdp, _ = now_or_later()
+    for x in (30.0, 37.0, 40.0, 700.0):
+        policy = SoftmaxPolicy.tabular([[0.0, x], [0.0, 0.0]])
+        rare = math.exp(-x) / (1 + math.exp(-x)) ** 2
+        later, now = 8 * rare, -8 * rare
+        gradient = policy_gradient(mdp, policy)[:2]
+        assert_allclose(np.sort(gradient), [now, later], rtol=1e-12)
 
 
 # --- differences -----------------------------------------------------------------------------------

@@ -152,19 +152,19 @@ def test_batches_of_values_and_of_probabilities_equal_a_loop(batch):
 
 
 SPARSE_FORMS = {
-    "stacked csr": stacked,
-    "stacked coo matrix": lambda P: sparse.coo_matrix(stacked(P)),
-    "list of csr": listed,
-    "tuple of csc matrices": lambda P: tuple(listed(P, sparse.csc_matrix)),
-    "list of coo": lambda P: listed(P, sparse.coo_array),
+    "stacked csr": (FiniteMDP, stacked),
+    "stacked coo matrix": (FiniteMDP, lambda P: sparse.coo_matrix(stacked(P))),
+    "list of csr": (FiniteMDP.from_matrices, listed),
+    "tuple of csc matrices": (FiniteMDP.from_matrices, lambda P: tuple(listed(P, sparse.csc_matrix))),
+    "list of coo": (FiniteMDP.from_matrices, lambda P: listed(P, sparse.coo_array)),
 }
 
 
-@pytest.mark.parametrize("form", SPARSE_FORMS.values(), ids=SPARSE_FORMS)
+@pytest.mark.parametrize(("make", "form"), SPARSE_FORMS.values(), ids=SPARSE_FORMS)
 @given(problem=problems())
-def test_every_sparse_form_holds_the_same_as_the_dense_one(form, problem):
+def test_every_sparse_form_holds_the_same_as_the_dense_one(make, form, problem):
     dense, policy = problem
-    mdp = FiniteMDP(form(dense.transition), dense.reward, dense.initial, dense.discount)
+    mdp = make(form(dense.transition), dense.reward, dense.initial, dense.discount)
     S, A = dense.reward.shape
     assert mdp.is_sparse
     assert mdp.transition.shape == (S * A, S)
@@ -186,7 +186,7 @@ def test_batches_of_values_go_with_sparse_transitions():
 def test_a_probability_written_in_two_parts_is_added_up():
     # COO format may name one entry twice.
     twice = sparse.coo_array(([0.5, 0.5], ([0, 0], [0, 0])), shape=(1, 1))
-    mdp = FiniteMDP([twice], [[0.0]], [1.0], 0.5)
+    mdp = FiniteMDP.from_matrices([twice], [[0.0]], [1.0], 0.5)
     assert_array_equal(mdp.transition.data, [1.0])
 
 
@@ -199,7 +199,45 @@ BAD = {
         "transition[1, 0, 0] is nan; expected a finite number",
     ),
     "NaN in reward": ({"reward": [[1, 2], [3, NAN]]}, "reward[1, 1] is nan; expected a finite number"),
-    "infinite reward": ({"reward": [[1, -INF], [3, 4]]}, "reward[0, 1] is -inf; expected a finite number"),
+    "infinite reward": ({"reward": [[1, INF], [3, 4]]}, "reward[0, 1] is inf; expected a finite number"),
+    "reward of an action that is not allowed": (
+        {"reward": [[1, -INF], [3, 4]]},
+        "reward[0, 1] is -inf; expected a finite number. An action that is not allowed in a state repeats "
+        "the row and the reward of one that is",
+    ),
+    "masked reward": (
+        {"reward": np.ma.array(R, mask=[[0, 0], [1, 0]])},
+        "reward[1, 0] is masked; expected a number",
+    ),
+    "masks in a list": (
+        {"transition": [np.array(P[0]), np.ma.array(P[1], mask=[[0, 0], [0, 1]])]},
+        "transition[1, 1, 1] is masked; expected a number",
+    ),
+    "row rounded to three digits": (
+        {"transition": [[[0, 1], [0.333, 0.666]], [[0, 0], [1, 0]]]},
+        "transition[0, 1, :] sums to 0.999; expected 1 within 1e-10, or at most 0.998. If this is 1, "
+        "rounded, divide the row by its sum; if the episode ends with probability 0.001, write "
+        "smallest_ending=0.001",
+    ),
+    "row of another tool below 1": (
+        {"transition": [[[0, 1], [0, 1]], [[0.333333, 0.666666], [1, 0]]]},
+        "transition[1, 0, :] sums to 0.999999; expected 1 within 1e-10, or at most 0.998. If this is 1, "
+        "rounded, divide the row by its sum; if the episode ends with probability 1e-06, write "
+        "smallest_ending=1e-06",
+    ),
+    "row of another tool above 1": (
+        {"transition": [[[0, 1], [0, 1]], [[0.333334, 0.666667], [1, 0]]]},
+        "transition[1, 0, :] sums to 1.000001; expected at most 1 within 1e-10. If this is 1, rounded, "
+        "divide the row by its sum",
+    ),
+    "row of float32 beyond its rounding": (
+        # 1 - 2^-17
+        {"transition": np.array([[[0, 1], [0, 1]], [[0.5, 0.5 - 2**-17], [1, 0]]], np.float32)},
+        "transition[1, 0, :] sums to 0.999992370605; expected 1 within 9.5e-07, or at most 0.998. If this is "
+        "1, rounded, divide the row by its sum; if the episode ends with probability 7.6e-06, write "
+        "smallest_ending=1e-06",
+    ),
+    "smallest ending": ({"smallest_ending": 2}, "smallest_ending is 2; expected a number in [0, 1]"),
     "NaN in initial": ({"initial": [NAN, 1]}, "initial[0] is nan; expected a finite number"),
     "negative probability": (
         {"transition": [[[0, 1], [-0.5, 1.5]], [[0.75, 0], [0, 0]]]},
@@ -217,6 +255,11 @@ BAD = {
         {"transition": np.zeros((2, 2, 3))},
         "transition has shape (2, 2, 3); expected (S, A, S), each letter of one size",
     ),
+    "a matrix for each action": (
+        {"transition": np.zeros((3, 2, 2)), "reward": np.zeros((2, 3))},
+        "transition has shape (3, 2, 2); expected (S, A, S), each letter of one size. (A, S, S), a matrix "
+        "for each action, goes into FiniteMDP.from_matrices",
+    ),
     "actions first": (
         {"transition": np.zeros((3, 2, 3)), "reward": np.zeros((2, 3)), "initial": [1, 0]},
         "transition has shape (3, 2, 3); expected (2, 3, 2) to go with reward of shape (2, 3)",
@@ -233,6 +276,14 @@ BAD = {
         "initial has shape (3,); expected (2,) to go with reward of shape (2, 2)",
     ),
     "discount above 1": ({"discount": 1.1}, "discount is 1.1; expected a number in [0, 1]"),
+    "discount just above 1": (
+        {"discount": 1.0000001},
+        "discount is 1.0000001; expected a number in [0, 1]",
+    ),
+    "discount of 401 digits": (
+        {"discount": 10**400},
+        "discount is too large for a float; expected a finite number",
+    ),
     "negative discount": ({"discount": -0.1}, "discount is -0.1; expected a number in [0, 1]"),
     "discount NaN": ({"discount": NAN}, "discount is nan; expected a finite number"),
     "sparse: NaN": (
@@ -251,14 +302,6 @@ BAD = {
         {"transition": sparse.csr_array((2, 2))},
         "transition has shape (2, 2); expected (4, 2) (S*A, S) to go with reward of shape (2, 2)",
     ),
-    "sparse: number of matrices": (
-        {"transition": [sparse.csr_array((2, 2))]},
-        "transition has 1 matrices; expected 2, one for each action",
-    ),
-    "sparse: shape of a matrix": (
-        {"transition": [sparse.csr_array((2, 2)), sparse.csr_array((2, 3))]},
-        "transition[1] has shape (2, 3); expected (2, 2) to go with reward of shape (2, 2)",
-    ),
 }
 
 
@@ -275,13 +318,186 @@ def test_bad_values_are_refused_with_place_value_and_expectation(changes, words)
         ({"reward": [[1, 2], [3]]}, "reward must be an array of numbers of shape (S, A): "),
         ({"transition": {}}, "transition must be an array of numbers of shape (S, A, S): "),
         ({"discount": "high"}, "discount must be a number, got str"),
+        ({"discount": "0.9"}, "discount must be a number, got str"),
+        ({"discount": b"0.9"}, "discount must be a number, got bytes"),
         ({"discount": None}, "discount must be a number, got None"),
+        ({"discount": np.complex64(0.5)}, "discount must be a number, got complex64"),
+        ({"discount": np.array([0.9])}, "discount must be a number, got ndarray"),
+        ({"discount": np.ma.masked}, "discount must be a number, got MaskedConstant"),
+        (
+            {"reward": [["1", "2"], ["3", "4"]]},
+            "reward must be an array of numbers of shape (S, A): got text",
+        ),
+        (
+            {"reward": np.array([["1", 2], [3, 4]], dtype=object)},
+            "reward must be an array of numbers of shape (S, A): got text",
+        ),
+        ({"reward": [[1, None], [3, 4]]}, "reward must be an array of numbers of shape (S, A): got None"),
+        ({"reward": np.array(R) + 0j}, "reward must be an array of numbers of shape (S, A): got complex num"),
+        (
+            {"initial": np.array([0, 1], "datetime64[D]")},
+            "initial must be an array of numbers of shape (S,): got dates",
+        ),
+        (
+            {"transition": np.array(P).astype("timedelta64[s]")},
+            "transition must be an array of numbers of shape (S, A, S): got time spans",
+        ),
+        (
+            {"transition": sparse.csr_array(np.eye(4, 2) + 0j)},
+            "transition must be made of numbers, got complex128",
+        ),
+        (
+            {"transition": listed(P)},
+            "transition is a list of sparse matrices; expected one of shape (S*A, S). A list of matrices "
+            "(S, S), one for each action, goes into FiniteMDP.from_matrices",
+        ),
     ],
 )
 def test_bad_types_are_type_errors(changes, words):
     with pytest.raises(TypeError) as error:
         small(**changes)
     assert str(error.value).startswith(words)
+
+
+def test_a_number_too_large_for_a_float_is_a_value_error():
+    with pytest.raises(
+        ValueError, match=r"^reward must be an array of numbers of shape \(S, A\): int too large"
+    ):
+        small(reward=[[1, 10**400], [3, 4]])
+
+
+def test_a_mask_that_hides_nothing_is_no_matter():
+    assert_array_equal(small(reward=np.ma.array(R, mask=False)).reward, R)
+
+
+# --- a rounding of 1 -------------------------------------------------------------------------------
+
+
+def test_float32_rows_are_1_and_do_not_end():
+    # 0.9 and 0.1 in float32 sum to 1 - 2.2e-8: at discount 1 that would be an end after 45 million steps.
+    rows = np.array([[[0.9, 0.1]], [[0.1, 0.9]]], np.float32)
+    assert 1e-8 < 1 - rows[0, 0].astype(float).sum() < 3e-8
+    mdp = FiniteMDP(rows, [[-1.0], [-1.0]], [1, 0], 1)
+    assert_array_equal(mdp.ending, [[0.0], [0.0]])
+    assert_allclose(mdp.transition.sum(-1), 1, rtol=0, atol=3e-16)
+    only = TablePolicy(np.ones((2, 1)))
+    with pytest.raises(ValueError, match=r"^discount is 1 and the episode need not end"):
+        state_values(mdp, only)
+    # At discount 0.99 each step costs 1: -1 / (1 - 0.99).
+    costly = dataclasses.replace(mdp, discount=0.99)
+    assert_allclose(state_values(costly, only), [-100, -100], rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(("dtype", "of_1000"), [(np.float32, 1000), (np.float16, 1000)])
+def test_random_rows_of_a_narrow_type_are_all_taken_as_1(dtype, of_1000):
+    # Half of them sum to more than 1 and half to less, all within 8 units in the last place.
+    rows = np.random.default_rng(0).random((of_1000, 2, 1, 2)).astype(dtype)
+    rows /= rows.sum(-1, keepdims=True)
+    totals = rows.astype(float).sum(-1)
+    assert (totals > 1).any()
+    assert (totals < 1).any()
+    for each in rows:
+        mdp = FiniteMDP(each, [[1.0], [1.0]], np.array([0.1, 0.9], dtype), 1)
+        assert not mdp.ending.any()
+        assert_allclose(mdp.transition.sum(-1), 1, rtol=0, atol=3e-16)
+        assert_allclose(mdp.initial.sum(), 1, rtol=0, atol=3e-16)
+        assert_allclose(mdp.transition, each, rtol=8 * np.finfo(dtype).eps, atol=0)
+
+
+def test_sparse_rows_of_float32_are_taken_as_1_too():
+    rows = np.array([[[0.9, 0.1]], [[0.1, 0.9]]], np.float32)
+    mdp = FiniteMDP(stacked(rows), [[1.0], [1.0]], [1, 0], 0.99)
+    assert mdp.is_sparse
+    assert not mdp.transition.data.flags.writeable
+    dense = FiniteMDP(rows, [[1.0], [1.0]], [1, 0], 1).transition[:, 0]
+    assert_allclose(mdp.transition.toarray(), dense, rtol=4e-16, atol=0)
+    assert_allclose(state_values(mdp, TablePolicy(np.ones((2, 1)))), [100, 100], rtol=1e-12, atol=0)
+
+
+def test_rows_that_are_1_to_the_last_digit_are_kept_as_they_came():
+    # 0.1 + 0.2 + 0.7 is 1 - 1.1e-16 in float64.
+    rows = [[[0.1, 0.2, 0.7]]] * 3
+    assert_array_equal(FiniteMDP(rows, np.zeros((3, 1)), [1, 0, 0], 1).transition, rows)
+
+
+def test_a_small_end_that_is_meant_is_written_so_and_kept():
+    # The end once in 10,000 steps, each of which pays 1: 10,000 on average.
+    mdp = FiniteMDP([[[0.9999]]], [[1.0]], [1.0], 1, smallest_ending=1e-4)
+    assert_allclose(mdp.ending, [[1e-4]], rtol=1e-12, atol=0)
+    for same in (mdp, dataclasses.replace(mdp, reward=[[1.0]]), pickle.loads(pickle.dumps(mdp))):
+        assert_allclose(state_values(same, TablePolicy(np.ones((1, 1)))), [1e4], rtol=1e-11, atol=0)
+
+
+def test_three_times_a_third_is_asked_about_at_any_discount():
+    rows = [[[0.333] * 3]] * 3
+    for discount in (1, 0.99):
+        with pytest.raises(ValueError, match=r"^transition\[0, 0, :\] sums to 0\.999; expected 1 within"):
+            FiniteMDP(rows, np.ones((3, 1)), [1, 0, 0], discount)
+    # The remedy of the message: 1 / (1 - 0.99).
+    rows = np.array(rows) / np.sum(rows, axis=-1, keepdims=True)
+    mdp = FiniteMDP(rows, np.ones((3, 1)), [1, 0, 0], 0.99)
+    assert_allclose(state_values(mdp, TablePolicy(np.ones((3, 1)))), [100] * 3, rtol=1e-12, atol=0)
+
+
+def test_the_discount_is_shown_with_all_its_digits():
+    assert repr(small(discount=1 - 1e-9)) == "FiniteMDP(n_states=2, n_actions=2, discount=0.999999999)"
+
+
+# --- a matrix for each action ----------------------------------------------------------------------
+
+# One matrix an action, and the policy that takes action 1 in state 0 and action 0 in state 1. Then
+# V(0) = 10 + 0.9 V(1) and V(1) = -1 + 0.9 (0.8 V(0) + 0.2 V(1)), so (1 - 0.18 - 0.648) V(1) = -1 + 7.2.
+STAY, LEAVE = [[0.5, 0.5], [0.8, 0.2]], [[0.0, 1.0], [0.1, 0.9]]
+PAY = [[5.0, 10.0], [-1.0, 2.0]]
+CROSSED = TablePolicy(np.array([[0.0, 1.0], [1.0, 0.0]]))
+
+
+@pytest.mark.parametrize(
+    "matrices",
+    [
+        [STAY, LEAVE],
+        np.array([STAY, LEAVE]),
+        np.array([STAY, LEAVE], np.float32),
+        [sparse.csr_array(STAY), sparse.csr_array(LEAVE)],
+    ],
+    ids=["list", "array", "float32", "sparse"],
+)
+def test_matrices_of_other_toolboxes_have_a_constructor_of_their_own(matrices):
+    mdp = FiniteMDP.from_matrices(matrices, PAY, [1, 0], 0.9)
+    rtol = 1e-6 if getattr(matrices, "dtype", None) == np.float32 else 1e-12
+    assert_allclose(state_values(mdp, CROSSED), [10 + 0.9 * 6.2 / 0.172, 6.2 / 0.172], rtol=rtol, atol=0)
+
+
+def test_the_same_list_is_another_problem_as_a_row_for_each_state():
+    # State 0 goes by (0.8, 0.2), and state 1 stays, where each step costs 1: V(1) = -1 / 0.1, and
+    # (1 - 0.72) V(0) = 10 + 0.18 V(1).
+    mdp = FiniteMDP([STAY, LEAVE], PAY, [1, 0], 0.9)
+    assert_allclose(state_values(mdp, CROSSED), [8.2 / 0.28, -10], rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("matrices", "words"),
+    [
+        (
+            np.zeros((3, 2, 3)),
+            "matrices has shape (3, 2, 3); expected (A, S, S), each letter of one size. (S, A, S), a row for "
+            "each state, goes into FiniteMDP(...)",
+        ),
+        (np.zeros((3, 3)), "matrices has shape (3, 3); expected (A, S, S)"),
+        ([], "matrices has shape (0,); expected (A, S, S)"),
+        (
+            [sparse.csr_array((2, 2))],
+            "there are 1 matrices, one for each action, but reward has shape (2, 2); expected (S, 1)",
+        ),
+        (
+            [sparse.csr_array((2, 2)), sparse.csr_array((2, 3))],
+            "matrices[1] has shape (2, 3); expected (2, 2) to go with reward of shape (2, 2)",
+        ),
+    ],
+)
+def test_matrices_that_do_not_fit_are_refused(matrices, words):
+    with pytest.raises(ValueError, match=exactly(words)):
+        FiniteMDP.from_matrices(matrices, R, START, 0.9)
 
 
 # --- tables of Gymnasium ---------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pgtlab import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy
+from pgtlab import FiniteMDP, FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy, policy_gradient, reinforce
 from tests import routes
 from tests.problems import BATCHES, FEATURES, exactly, random_policy, seeds
 
@@ -422,3 +422,105 @@ def test_bad_gaussian_parameters_are_refused(build, words):
 def test_gaussian_parameters_are_numbers():
     with pytest.raises(TypeError, match=r"^gain must be an array of numbers of shape"):
         LinearGaussianPolicy("steep", 0.0)
+
+
+# --- logarithms --------------------------------------------------------------------------------------
+
+
+def test_the_logarithms_of_all_probabilities_stay_where_they_underflow():
+    # log sigmoid(z) = -log(1 + e^-z): for the likelier action -e^-40, for the other -40 and 0 more.
+    policy = SoftmaxPolicy.tabular([[40.0, 0.0], [0.0, 2000.0], [0.0, 0.0]])
+    expected = [[-math.exp(-40), -40.0], [-2000.0, 0.0], [-math.log(2)] * 2]
+    assert_allclose(policy.log_probs(), expected, rtol=1e-15)
+    assert_allclose(policy.log_prob([0, 1], [0, 0]), [-math.exp(-40), -2000.0], rtol=1e-15)
+    batch = policy.with_parameters([policy.parameters, np.zeros(6)])
+    assert_allclose(batch.log_probs(), [expected, np.full((3, 2), -math.log(2))], rtol=1e-15)
+
+
+def test_preferences_that_overflow_are_refused_or_as_sure_as_can_be():
+    sure = SoftmaxPolicy.tabular([[1e308, -1e308]])
+    assert_allclose(sure.probs(), [[1.0, 0.0]], atol=0)
+    assert sure.log_probs().tolist() == [[0.0, -math.inf]]
+    policy = SoftmaxPolicy([[[1.0], [1e10]]], [1e300])
+    for use in (policy.probs, policy.log_probs):
+        with pytest.raises(
+            ValueError,
+            match=exactly(
+                "the preference of [state, action] = [0, 1] is inf; expected a finite number: features and "
+                "parameters are too large"
+            ),
+        ):
+            use()
+
+
+# --- scores of a policy of one's own ---------------------------------------------------------------
+
+
+class Scored(FinitePolicy):
+    """Two actions in one state, with probabilities and scores as they are given."""
+
+    def __init__(self, probs, scores):
+        self.parameters, self._probs, self._scores = np.zeros(1), np.array(probs), scores
+
+    def probs(self):
+        return self._probs
+
+    def scores(self):
+        return self._scores
+
+    def with_parameters(self, parameters):
+        return self
+
+
+ONE_STEP = FiniteMDP(np.zeros((1, 2, 1)), [[1.0, 0.0]], [1.0], 0.9)
+EVEN = [[0.5, 0.5]]
+
+
+@pytest.mark.parametrize(
+    ("scores", "error", "words"),
+    [
+        (
+            [[[0.5], [np.nan]]],
+            ValueError,
+            "policy.scores()[0, 1, 0] is nan; expected a finite number",
+        ),
+        (
+            [[0.5, -0.5]],
+            ValueError,
+            "policy.scores() has shape (1, 2); expected (1, 2, 1) for each state and action a number for "
+            "each parameter",
+        ),
+        # Not centred: the feature alone, whose mean is 1/2.
+        (
+            [[[1.0], [0.0]]],
+            ValueError,
+            "the mean of policy.scores()[0, :, 0] under the policy is 0.5; expected 0. "
+            "checks.sound_policy(policy) looks for the cause",
+        ),
+        ([[["a"], ["b"]]], TypeError, "policy.scores() must be made of numbers: got text"),
+    ],
+)
+def test_what_no_score_can_be_is_refused_by_every_gradient(scores, error, words):
+    policy = Scored(EVEN, scores)
+    for call in (
+        lambda: policy_gradient(ONE_STEP, policy),
+        lambda: reinforce(ONE_STEP, policy, n_episodes=10, rng=np.random.default_rng(0)),
+    ):
+        with pytest.raises(error, match=exactly(words)):
+            call()
+
+
+def test_of_what_is_never_done_a_score_may_be_nan():
+    # d J = sum_a pi SC R = 1 * 0 * 1: there is one action, and its probability is 1 whatever the parameter.
+    policy = Scored([[1.0, 0.0]], [[[0.0], [np.nan]]])
+    assert_array_equal(policy_gradient(ONE_STEP, policy), [0.0])
+
+
+def test_what_rounding_leaves_of_a_score_of_0_is_no_score():
+    # A parameter that changes nothing: features 0.1 less their mean, 0.1 + 0.1 + 0.1 over 3, and the like.
+    policy = Scored(EVEN, [[[1.4e-17], [1.4e-17]]])
+    assert_allclose(policy_gradient(ONE_STEP, policy), [0.0], atol=1e-16)
+    with pytest.raises(
+        ValueError, match="^the mean of policy.scores\\(\\)\\[0, :, 0\\] under the policy is 1e-05"
+    ):
+        policy_gradient(ONE_STEP, Scored(EVEN, [[[1e-5], [1e-5]]]))

@@ -156,7 +156,7 @@ def test_followed_to_the_end_the_returns_average_to_J():
 
 def test_a_path_can_be_longer_than_any_table_made_for_it():
     """With probability 0.999 of going on, the longest of 50 paths has some 4,500 steps."""
-    mdp = FiniteMDP([[[0.999]]], [[1.0]], [1.0], 1.0)
+    mdp = FiniteMDP([[[0.999]]], [[1.0]], [1.0], 1.0, smallest_ending=0.001)
     policy = SoftmaxPolicy.tabular([[0.0]])
     paths = rollout(mdp, policy, n_episodes=50, rng=np.random.default_rng(5))
     assert paths.n_steps > 1000
@@ -407,6 +407,46 @@ def test_without_a_horizon_the_end_must_be_certain():
     )
     with pytest.raises(ValueError, match=exactly(message)):
         rollout(mdp, policy, n_episodes=3, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("n_episodes", "horizon", "words"),
+    [
+        # 8 bytes each, in units of 2^30: 8e15 / 2^30.
+        (10**15, 4, "a number for each of 1000000000000000 episodes would take 7.45e+06 GiB"),
+        (
+            10**15,
+            GeometricHorizon(0.9),
+            "a number for each of 1000000000000000 episodes would take 7.45e+06 GiB",
+        ),
+        # One more row of states than steps, 4 bytes each.
+        (10**6, 10**9, "1000000001 steps of 1000000 episodes would take 3.73e+06 GiB"),
+    ],
+)
+def test_paths_that_no_memory_holds_are_refused_before_any_is_taken(n_episodes, horizon, words):
+    mdp = FiniteMDP([[[1.0]]], [[1.0]], [1.0], 0.9)
+    with pytest.raises(ValueError, match=exactly(f"{words}; expected at most 16 GiB")):
+        rollout(
+            mdp,
+            SoftmaxPolicy.tabular([[0.0]]),
+            n_episodes=n_episodes,
+            horizon=horizon,
+            rng=np.random.default_rng(0),
+        )
+
+
+def test_an_episode_that_practically_never_ends_has_a_ceiling(monkeypatch):
+    # The end has the probability 1e-9: a billion steps on average.
+    monkeypatch.setattr("pgtlab.rollouts.sampling._MOST_STEPS", 500)
+    mdp = FiniteMDP([[[1 - 1e-9]]], [[1.0]], [1.0], 0.9, smallest_ending=1e-9)
+    policy = SoftmaxPolicy.tabular([[0.0]])
+    words = (
+        "horizon is missing and an episode has made 500 steps without an end, which this policy reaches too "
+        "rarely. Give one, such as horizon=1000 or horizon=GeometricHorizon(0.999)"
+    )
+    with pytest.raises(ValueError, match=exactly(words)):
+        rollout(mdp, policy, n_episodes=2, rng=np.random.default_rng(0))
+    assert rollout(mdp, policy, n_episodes=2, horizon=600, rng=np.random.default_rng(0)).n_steps == 600
 
 
 def test_linear_quadratic_bad_input():

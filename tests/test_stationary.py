@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from pgtlab import (
 )
 from pgtlab.gallery import garnet, linear_quadratic, two_states
 from tests.problems import BATCHES, TablePolicy, exactly, random_policy, seeds
+from tests.rational import Exact, floats
 
 QUANTITIES = [
     stationary_distribution,
@@ -170,6 +172,131 @@ def test_the_linear_quadratic_gradient_and_values_by_second_routes(gain, log_std
     assert_allclose(*differences, atol=1e-4)
 
 
+# --- chains that almost fall apart -----------------------------------------------------------------
+
+
+def rarely(e):
+    """Return two states that are left with e and 2 e, to within rounding of the log odds."""
+    _, policy = two_states()
+    odds = [math.log1p(-e) - math.log(e), math.log1p(-2 * e) - math.log(2 * e)]
+    return two_states()[0], policy.with_parameters(odds)
+
+
+@pytest.mark.parametrize("e", [1e-3, 1e-14, 1e-16, 1e-17, 1e-100, 1e-300])
+def test_two_states_that_are_hardly_left(e):
+    # The shares are 2/3 and 1/3; staying pays 1 and 2: eta = (2 (1 - e) + 2 (1 - 2 e)) / 3 = 4/3 - 2 e.
+    mdp, policy = rarely(e)
+    exact = Exact(mdp, policy.probs())
+    # The log odds of 1e-300 are 690, rounded at 1e-13.
+    assert_allclose(stationary_distribution(mdp, policy), [2 / 3, 1 / 3], rtol=2e-13)
+    assert_allclose(average_reward(mdp, policy), 4 / 3 - 2 * e, rtol=1e-13)
+    assert_allclose(average_reward(mdp, policy), float(exact.average()), rtol=1e-15)
+    assert_allclose(differential_values(mdp, policy), floats(exact.differential_values()), rtol=1e-14)
+    # d eta / d log odds = d_0 e (Q(0, stay) - Q(0, switch)): with h1 - h0 = (eta - 1) / e + 1, for e to 0,
+    # -d_0 (eta - 1) = -2/9 and d_1 (2 - eta) = 2/9.
+    slopes = floats(exact.average_gradient_in_logits())[:, 0]
+    assert_allclose(average_reward_gradient(mdp, policy), slopes, rtol=1e-12)
+    if e < 1e-9:
+        assert_allclose(slopes, [-2 / 9, 2 / 9], rtol=1e-8)
+
+
+def test_what_is_too_rare_for_double_precision_is_refused():
+    words = (
+        "the chain falls apart: it leaves state 1 with a probability of 2e-305 a step, and others as rarely; "
+        "expected at least 1e-300, as smaller probabilities are lost to rounding"
+    )
+    with pytest.raises(ValueError, match=exactly(words)):
+        average_reward(*rarely(1e-305))
+
+
+@pytest.mark.parametrize("spread", [1, 40, 300])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_long_run_against_fractions(seed, spread):
+    rng = np.random.default_rng([seed, spread])
+    S, A = rng.integers(1, 5), rng.integers(1, 4)
+    transition = np.exp(rng.uniform(-spread, 0, size=(S, A, S))) * (rng.random((S, A, S)) < 0.8)
+    transition[:, :, 0] += 1e-6
+    transition /= transition.sum(-1, keepdims=True)
+    mdp = FiniteMDP(transition, rng.normal(size=(S, A)), np.eye(S)[0], 0.9)
+    policy = SoftmaxPolicy.tabular(rng.normal(size=(S, A)) * 10)
+    exact, R = Exact(mdp, policy.probs()), np.abs(mdp.reward).max()
+    assert_allclose(stationary_distribution(mdp, policy), floats(exact.stationary()), rtol=1e-13)
+    assert_allclose(average_reward(mdp, policy), float(exact.average()), rtol=0, atol=1e-14 * R)
+    h, slopes = floats(exact.differential_values()), floats(exact.average_gradient_in_logits())
+    assert_allclose(differential_values(mdp, policy), h, rtol=0, atol=1e-12 * (R + np.abs(h).max()))
+    assert_allclose(
+        average_reward_gradient(mdp, policy), slopes.ravel(), rtol=0, atol=1e-12 * (R + np.abs(slopes).max())
+    )
+
+
+def test_a_birth_and_death_chain_over_600_powers_of_ten():
+    # Up with 1e-30, down with 1/2: each share is 2e-30 of the one before, and the last is 0 in floats.
+    S = 21
+    P = np.diag(np.full(S - 1, 1e-30), 1) + np.diag(np.full(S - 1, 0.5), -1)
+    P += np.diag(1 - P.sum(-1))
+    mdp = FiniteMDP(P[:, None, :], np.eye(S)[:, [0]], np.eye(S)[0], 0.9)
+    d = stationary_distribution(mdp, TablePolicy(np.ones((S, 1))))
+    expected = [float(Fraction(2, 10**30) ** n) for n in range(S)]
+    assert_allclose(d, expected, rtol=1e-13, atol=1e-320)
+    assert d[10] > 0
+
+
+def pairs(e, reward):
+    """Return two pairs of states that change places, left for the other pair with probability e."""
+    transition = np.zeros((4, 1, 4))
+    for s, mate in enumerate([1, 0, 3, 2]):
+        transition[s, 0, mate], transition[s, 0, (s + 2) % 4] = 1 - e, e
+    return FiniteMDP(transition, np.array(reward)[:, None], np.eye(4)[0], 0.9), TablePolicy(np.ones((4, 1)))
+
+
+def test_values_that_cancel_are_refused_and_the_average_is_not():
+    # All pay the same, so that h is 0: the difference of sums of 1e17.
+    mdp, policy = pairs(1e-17, [1.1] * 4)
+    assert_allclose(average_reward(mdp, policy), 1.1, rtol=1e-15)
+    words = r"^the differential value of a state is .*, from sums of size .* that cancel: fewer than 8 digits"
+    with pytest.raises(ValueError, match=words):
+        differential_values(mdp, policy)
+    # At 1e-6 there are digits enough.
+    mdp, policy = pairs(1e-6, [1.1] * 4)
+    assert_allclose(differential_values(mdp, policy), np.zeros(4), atol=1e-7)
+
+
+def test_a_gradient_whose_digits_are_lost_is_refused():
+    # The pairs pay differently: h differs by 1e17 between them, and by 1 or so within.
+    mdp, policy = pairs(1e-17, [1.0, 2.0, 5.0, 7.0])
+    assert_allclose(average_reward(mdp, policy), 3.75, rtol=1e-15)
+    h = differential_values(mdp, policy)
+    assert_allclose(h, floats(Exact(mdp, policy.probs()).differential_values()), rtol=1e-12)
+    words = r"^the differential advantage of an action is .*, from sums of size .* that cancel: fewer than 8"
+    for quantity in (average_reward_gradient, differential_action_values):
+        with pytest.raises(ValueError, match=words):
+            quantity(mdp, policy)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-10, 1e10, 1e300])
+def test_rewards_of_any_size(scale):
+    mdp, policy = two_states(0.5, 0.3)
+    other = dataclasses.replace(mdp, reward=mdp.reward * scale)
+    for quantity in (average_reward, differential_values, average_reward_gradient):
+        assert_allclose(quantity(other, policy) / scale, quantity(mdp, policy), rtol=1e-13)
+
+
+def test_rewards_that_leave_double_precision_have_an_average_and_no_values():
+    mdp, policy = pairs(1e-10, [1e300, 2e300, 5e300, 7e300])
+    assert_allclose(average_reward(mdp, policy), 3.75e300, rtol=1e-14)
+    with pytest.raises(ValueError, match=r"^values reach 1e\+306 or more, from rewards of up to 7e\+300: "):
+        differential_values(mdp, policy)
+
+
+def test_a_closed_loop_close_to_the_edge():
+    # a = b = 1 and k = -1e-15: c = 1 - 1e-15 is rounded, 1 - c^2 = -k (2 + k) is not.
+    mdp, policy = linear_quadratic(gain=-1e-15, log_std=0.0)
+    k = Fraction(-1e-15)
+    v = Fraction(5, 4) / (-k * (2 + k))
+    assert_allclose(stationary_distribution(mdp, policy), float(v), rtol=1e-14)
+    assert_allclose(average_reward(mdp, policy), -float((1 + k * k) * v + 1), rtol=1e-14)
+
+
 # --- batches ---------------------------------------------------------------------------------------
 
 
@@ -210,13 +337,61 @@ def test_an_episode_that_may_end_is_refused(quantity):
 
 
 def test_two_closed_classes_are_refused():
-    mdp = FiniteMDP(np.eye(3)[:, None, :] @ np.eye(3), [[0.0]] * 3, [1.0, 0.0, 0.0], 0.9)
+    mdp = FiniteMDP(np.eye(3)[:, None, :], [[0.0]] * 3, [0.5, 0.5, 0.0], 0.9)
     words = (
         "the long run depends on the start: state 0 is in a closed class that state 1 never reaches; "
         "expected one closed class of states"
     )
     with pytest.raises(ValueError, match=exactly(words)):
         stationary_distribution(mdp, TablePolicy(np.ones((3, 1))))
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_a_class_that_actions_of_probability_0_lead_to_is_refused(quantity):
+    # The policy stays in state 0; but a policy nearby would move to state 1, and stay there.
+    mdp = FiniteMDP([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0]] * 2], [[1.0, 1.0], [5.0, 5.0]], [1, 0], 0.9)
+    words = (
+        "the long run depends on the start: state 0 is in a closed class that state 1 never reaches; "
+        "expected one closed class of states"
+    )
+    with pytest.raises(ValueError, match=exactly(words)):
+        quantity(mdp, TablePolicy(np.array([[1.0, 0.0], [0.5, 0.5]])))
+
+
+def test_what_no_actions_lead_to_does_not_matter():
+    # 0 and 1 change places. 2 stays for ever; 3 leads to 0 or 2; 4 to 0; 5 to an end, 6 to 0 or, with
+    # probability 0, to 2. The start is 0.
+    transition = np.zeros((7, 2, 7))
+    for s, (first, second) in enumerate([(1, 1), (0, 0), (2, 2), (0, 2), (0, 0), (5, 5), (0, 2)]):
+        transition[s, 0, first] = transition[s, 1, second] = 1.0
+    transition[5] *= 0.5
+    reward = np.tile([[1.0], [3.0], [100.0], [10.0], [10.0], [10.0], [10.0]], 2)
+    mdp = FiniteMDP(transition, reward, np.eye(7)[0], 0.9)
+    table = np.full((7, 2), 0.5)
+    table[6] = [1.0, 0.0]
+    # eta = 2; h0 = 1 - 2 + h1, and h0 + h1 = 0; from 4 one earns 10, and comes to 0.
+    h = [-0.5, 0.5, np.nan, np.nan, 7.5, np.nan, 7.5]
+    policy = TablePolicy(table)
+    assert_allclose(stationary_distribution(mdp, policy), [0.5, 0.5, 0, 0, 0, 0, 0], rtol=1e-15)
+    assert_allclose(average_reward(mdp, policy), 2.0, rtol=1e-15)
+    assert_allclose(differential_values(mdp, policy), h, rtol=1e-14)
+    Q = np.tile(np.array(h)[:, None], 2)
+    Q[6, 1] = np.nan
+    assert_allclose(differential_action_values(mdp, policy), Q, rtol=1e-14)
+    assert_allclose(average_reward_gradient(mdp, policy), [0.0], atol=1e-15)
+    # And for a softmax that never doubts.
+    softmax = SoftmaxPolicy.tabular(np.zeros((7, 2)))
+    assert_allclose(average_reward_gradient(mdp, softmax), np.zeros(14), atol=1e-15)
+
+
+def test_an_end_by_an_action_of_probability_0_is_refused():
+    mdp = FiniteMDP([[[1.0], [0.25]]], [[1.0, 2.0]], [1.0], 0.9)
+    words = (
+        "an episode may end in state 0, with probability 0.75, by an action of probability 0; expected "
+        "transitions whose rows sum to 1: the average reward is that of a process that goes on for ever"
+    )
+    with pytest.raises(ValueError, match=exactly(words)):
+        average_reward(mdp, TablePolicy(np.array([[1.0, 0.0]])))
 
 
 def test_one_policy_of_a_batch_with_two_closed_classes_is_refused():

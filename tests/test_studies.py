@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -171,6 +172,24 @@ def test_a_task_that_cannot_be_sent_is_named():
         study(lambda rng: 0, [{}], n_runs=1, executor=executor, rng=np.random.default_rng(0))
 
 
+def test_a_task_of_the_notebook_itself_is_named_when_new_processes_cannot_import_it(monkeypatch):
+    # As in a notebook under "spawn": the function is in this __main__, and not in that of the new process.
+    def of_the_notebook(*, rng):
+        return 0
+
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(of_the_notebook, "__module__", "__main__", raising=False)
+    monkeypatch.setattr(of_the_notebook, "__qualname__", "of_the_notebook")
+    monkeypatch.setattr(main, "of_the_notebook", of_the_notebook, raising=False)
+    with processes(1) as executor, pytest.raises(StudyError) as failure:
+        study(of_the_notebook, [{}], n_runs=1, executor=executor, rng=np.random.default_rng(0))
+    assert str(failure.value).startswith("run 0 of settings[0] = {} raised BrokenProcessPool: ")
+    assert str(failure.value).endswith(
+        " Likely cause: of_the_notebook is defined in the notebook or script that runs, which a new process "
+        "cannot import. Put it into a module of its own, a file beside it, and import that"
+    )
+
+
 def test_a_setting_that_the_task_does_not_know_is_named():
     with pytest.raises(
         StudyError, match=r"^run 0 of settings\[0\] = \{'m': 1\} raised TypeError: inverse\(\) got an"
@@ -268,6 +287,16 @@ def test_a_study_that_is_interrupted_in_a_process_keeps_what_is_done():
             TypeError,
             "rng must be a numpy.random.Generator, got None; write rng=np.random.default_rng(seed)",
         ),
+        (
+            {"executor": "x"},
+            TypeError,
+            "executor must have a method submit, as a concurrent.futures.ProcessPoolExecutor() has, got str",
+        ),
+        (
+            {"n_runs": 10**15},
+            ValueError,
+            "n_runs is 1000000000000000; expected an integer of at most 1000000",
+        ),
         ({"n_runs": 0}, ValueError, "n_runs is 0; expected an integer of at least 1"),
         ({"n_runs": 1.5}, TypeError, "n_runs must be an integer, got float"),
         (
@@ -291,6 +320,11 @@ def test_bad_input_is_refused_before_anything_is_run(changed, error, words):
     arguments = {"settings": [{"n": 1}], "n_runs": 1, "rng": np.random.default_rng(0), **changed}
     with pytest.raises(error, match=exactly(words)):
         study(tasks.inverse, arguments.pop("settings"), **arguments)
+
+
+def test_a_task_is_a_function():
+    with pytest.raises(TypeError, match=exactly("task must be a function, got float")):
+        study(0.5, [{"n": 1}], n_runs=1, rng=np.random.default_rng(0))
 
 
 def test_the_generator_must_be_there():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -28,7 +30,8 @@ def test_a_number_of_any_make_becomes_a_float(value):
 
 
 @pytest.mark.parametrize(
-    ("value", "kind"), [("two", "str"), (None, "None"), ([1, 2], "list"), (1j, "complex")]
+    ("value", "kind"),
+    [("two", "str"), ("2", "str"), (None, "None"), ([1, 2], "list"), ([1, [2]], "list"), (1j, "complex")],
 )
 def test_what_is_no_number_is_a_type_error_that_says_what_it_is(value, kind):
     with pytest.raises(TypeError, match=f"^x must be a number, got {kind}$"):
@@ -109,6 +112,13 @@ def test_no_axis_may_be_empty(shape, axes):
         _validate.array("x", np.zeros(shape), axes)
 
 
+def test_fractions_and_wider_types_are_numbers():
+    assert_array_equal(_validate.array("x", [Fraction(1, 4), Decimal("0.5")], "(S,)"), [0.25, 0.5])
+    assert_array_equal(_validate.array("x", np.array([0.5], np.longdouble), "(S,)"), [0.5])
+    with pytest.raises(ValueError, match=r"^x\[0\] is inf; expected a finite number$"):
+        _validate.array("x", np.array([10], np.longdouble) ** 400, "(S,)")
+
+
 def test_leading_axes_are_free():
     assert _validate.array("x", np.zeros((4, 2, 3)), "(..., K)").shape == (4, 2, 3)
     assert _validate.array("x", np.zeros(3), "(..., K)").shape == (3,)
@@ -117,12 +127,8 @@ def test_leading_axes_are_free():
 
 @pytest.mark.parametrize("value", [[[1, 2], [3]], ["a"], None, [1j], object()])
 def test_what_is_no_array_of_numbers_is_a_type_error(value):
-    if value is None:  # NumPy reads None as NaN
-        with pytest.raises(ValueError, match=r"^x has shape \(\); expected \(S,\)"):
-            _validate.array("x", value, "(S,)")
-    else:
-        with pytest.raises(TypeError, match=r"^x must be an array of numbers of shape \(S,\): "):
-            _validate.array("x", value, "(S,)")
+    with pytest.raises(TypeError, match=r"^x must be an array of numbers of shape \(S,\): "):
+        _validate.array("x", value, "(S,)")
 
 
 @given(
@@ -171,24 +177,76 @@ def test_a_distribution_sums_to_1(total):
 
 
 def test_a_distribution_may_be_rounded_and_may_not_be_negative():
-    _validate.distribution("p", np.array([0.5, 0.5 + 0.9e-10]))
+    rounded = _validate.distribution("p", np.array([0.5, 0.5 + 0.9e-10]))
+    assert abs(rounded.sum() - 1) < 3e-16
+    assert not rounded.flags.writeable
     with pytest.raises(ValueError, match=r"^p\[0\] is -0\.5"):
         _validate.distribution("p", np.array([-0.5, 1.5]))
 
 
 def test_the_rest_of_a_row_is_what_it_misses_of_1():
-    rest = _validate.rows("p", np.array([[0.0, 0.25], [1.0, 1 - 0.9e-10]]))
+    rest = _validate.endings("p", np.array([[0.0, 0.25], [1.0, 1 - 0.9e-10]]))
     assert_array_equal(rest, [[1.0, 0.75], [0.0, 0.0]])
-    assert not rest.flags.writeable
-    assert_array_equal(_validate.rows("p", np.array([1 + 0.9e-10])), [0.0])
-    assert _validate.rows("p", np.array([1 - 3e-10]))[0] > 0
+    assert_array_equal(_validate.endings("p", np.array([1 + 0.9e-10])), [0.0])
+    # Three thirds of ten digits.
+    assert_array_equal(_validate.endings("p", np.array([3 * 0.3333333333]), smallest=0.002), [0.0])
+    assert _validate.endings("p", np.array([1 - 3e-10]))[0] > 0
+    assert_array_equal(_validate.endings("p", np.array([1 + 0.9e-6, 1 - 0.9e-6]), within=1e-6), [0.0, 0.0])
 
 
 def test_a_row_above_1_is_named():
     with pytest.raises(ValueError, match=r"^p\[1, 0, :\] sums to 1\.1; expected at most 1 within 1e-10$"):
-        _validate.rows("p", np.array([[1.0, 1.0], [1.1, 2.0]]))
-    with pytest.raises(ValueError, match=r"^p\[0, :\] sums to 1\.0000000002;"):
-        _validate.rows("p", np.array([1 + 2e-10]))
+        _validate.endings("p", np.array([[1.0, 1.0], [1.1, 2.0]]))
+    with pytest.raises(
+        ValueError, match=r"^p\[0, :\] sums to 1\.0000000002; .*\. If this is 1, rounded, divide"
+    ):
+        _validate.endings("p", np.array([1 + 2e-10]))
+
+
+@pytest.mark.parametrize("rest", [2e-10, 1e-4, 0.0019999])
+def test_a_rest_below_the_smallest_that_is_meant_is_asked_about(rest):
+    totals = np.array([1.0, 1 - rest])
+    assert_array_equal(_validate.endings("p", totals), [0.0, 1 - totals[1]])
+    assert_array_equal(_validate.endings("p", totals, smallest=rest), [0.0, 1 - totals[1]])
+    with pytest.raises(
+        ValueError, match=r"^p\[1, :\] sums to .*; expected 1 within 1e-10, or at most 0\.998\."
+    ):
+        _validate.endings("p", totals, smallest=0.002)
+
+
+@pytest.mark.parametrize(
+    ("value", "within"),
+    [
+        (np.ones(2), 1e-10),
+        ([1, 0], 1e-10),
+        (np.ones(2, np.longdouble), 1e-10),
+        # 8 units in the last place of 1: 2^-20 and 2^-7.
+        (np.ones(2, np.float32), 2**-20),
+        ([np.float32(1)], 2**-20),
+        (np.ones(2, np.float16), 2**-7),
+    ],
+)
+def test_what_is_a_rounding_depends_on_the_type(value, within):
+    assert _validate.rounding(value) == within
+
+
+@pytest.mark.parametrize("value", [1e-99, 0.499])
+def test_a_chance_is_above_0_and_below_a_half(value):
+    assert _validate.chance("x", value) == value
+
+
+@pytest.mark.parametrize(("value", "words"), [(0, "0"), (-1, "-1"), (1e-300, "1e-300"), (0.5, "0.5")])
+def test_no_chance_is_0_or_a_half(value, words):
+    with pytest.raises(ValueError, match=rf"^x is {words}; expected a number above 1e-100 and below 0\.5$"):
+        _validate.chance("x", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(1.0, "1"), (0.1, "0.1"), (1.0000001, "1.0000001"), (1 - 1e-9, "0.999999999"), (1e20, "1e+20")],
+)
+def test_a_float_is_shown_with_the_digits_that_tell_it_apart(value, words):
+    assert _validate.shown(value) == words
 
 
 # --- indices, types --------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 
@@ -17,11 +18,12 @@ from pgtlab import (
     LinearGaussianPolicy,
     LinearQuadraticMDP,
     SoftmaxPolicy,
+    chain,
     state_visitation,
     state_visitation_distribution,
     transition_probabilities,
 )
-from pgtlab.gallery import gridworld, now_or_later, short_corridor
+from pgtlab.gallery import gridworld, linear_quadratic, now_or_later, short_corridor
 from tests import routes
 from tests.problems import (
     BATCHES,
@@ -401,3 +403,17 @@ def test_what_is_no_problem_is_a_type_error(quantity):
         quantity([], SoftmaxPolicy.tabular([[0.0]]))
     with pytest.raises(TypeError, match=r"^mdp must be a FiniteMDP or a LinearQuadraticMDP, got None"):
         transition_probabilities(None, SoftmaxPolicy.tabular([[0.0]]), 1)
+
+
+def test_a_density_that_is_a_sum_of_too_many_terms_is_refused():
+    mdp, policy = linear_quadratic(gain=-0.5)
+    rho = state_visitation(dataclasses.replace(mdp, discount=1 - 1e-6), policy)
+    words = (
+        "discount is 0.999999: the density has more than 1e+06 terms, one a step; expected a smaller "
+        "discount. `second_moment` needs no such sum"
+    )
+    with pytest.raises(ValueError, match=exactly(words)):
+        rho.density(0.0)
+    # E x_0^2 = 1 + 1/4; later steps add w: (E x_0^2 + gamma w / (1 - gamma)) / (1 - gamma / 4).
+    w = float(chain(mdp, policy).noise_variance)
+    assert_allclose(rho.second_moment, (1.25 + (1 - 1e-6) * w / 1e-6) / (1 - (1 - 1e-6) / 4), rtol=1e-9)

@@ -14,6 +14,7 @@ from pgtlab.ascent.rules import (
 )
 from pgtlab.ascent.run import Run
 from pgtlab.ascent.traces import EligibilityTraces
+from pgtlab.ascent.two_time_scale import IncrementalNaturalActorCritic
 
 __all__ = [
     "OUTCOMES",
@@ -23,6 +24,7 @@ __all__ = [
     "ExactNaturalActorCritic",
     "GradientAscent",
     "HoldFixed",
+    "IncrementalNaturalActorCritic",
     "NaturalActorCritic",
     "NaturalGradientAscent",
     "Outcome",

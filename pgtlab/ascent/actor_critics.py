@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pgtlab import _validate
 from pgtlab.ascent import features
 from pgtlab.ascent.rules import SampledRule
-from pgtlab.estimators import ActionValues, Advantages, TDErrors, estimate_gradient
+from pgtlab.estimators import ActionValues, Advantages, TDErrors
+from pgtlab.estimators.estimate import mean_gradient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ class QActorCritic(_ActorCritic):
     critic_step_size : float
         :math:`\beta`, above 0.
     n_episodes : int
-        N, at least 2, in each step.
+        N, at least 1, in each step.
     horizon : int or GeometricHorizon, optional
         As for `rollout`.
 
@@ -106,7 +107,7 @@ class QActorCritic(_ActorCritic):
         phi = features.on_pairs("pair_features", self.pair_features, mdp)
         w = phi.start() if memory is None else memory
         paths, Q = self._paths(mdp, policy, rng=rng), phi.values(w)
-        found = estimate_gradient(paths, ActionValues(Q)).mean
+        found = mean_gradient(paths, ActionValues(Q))
         return found, self._moved(w, phi, paths, self._q_errors(phi, policy, paths, Q))
 
 
@@ -129,7 +130,7 @@ class AdvantageActorCritic(_ActorCritic):
     critic_step_size : float
         :math:`\beta` of both, above 0.
     n_episodes : int
-        N, at least 2, in each step.
+        N, at least 1, in each step.
     horizon : int or GeometricHorizon, optional
         As for `rollout`.
 
@@ -175,7 +176,7 @@ class AdvantageActorCritic(_ActorCritic):
         psi = features.on_states("state_features", self.state_features, mdp)
         w, v = (phi.start(), psi.start()) if memory is None else memory
         paths, Q, V = self._paths(mdp, policy, rng=rng), phi.values(w), psi.values(v)
-        found = estimate_gradient(paths, Advantages(_less(Q, V))).mean
+        found = mean_gradient(paths, Advantages(_less(Q, V)))
         w = self._moved(w, phi, paths, self._q_errors(phi, policy, paths, Q))
         return found, (w, self._moved(v, psi, paths, TDErrors(V).weights(paths)))
 
@@ -198,7 +199,7 @@ class TDErrorActorCritic(_ActorCritic):
     critic_step_size : float
         :math:`\beta`, above 0.
     n_episodes : int
-        N, at least 2, in each step.
+        N, at least 1, in each step.
     horizon : int or GeometricHorizon, optional
         As for `rollout`.
 
@@ -243,7 +244,7 @@ class TDErrorActorCritic(_ActorCritic):
         psi = features.on_states("state_features", self.state_features, mdp)
         v = psi.start() if memory is None else memory
         paths, signal = self._paths(mdp, policy, rng=rng), TDErrors(psi.values(v))
-        found = estimate_gradient(paths, signal).mean
+        found = mean_gradient(paths, signal)
         return found, self._moved(v, psi, paths, signal.weights(paths))
 
 

@@ -10,10 +10,15 @@ import numpy as np
 from pgtlab import _validate
 from pgtlab._progress import progress
 from pgtlab.ascent.rules import check_rule
-from pgtlab.ascent.run import Run, described, plain
+from pgtlab.ascent.run import ROUNDING_OF_J, Run, described, plain
 from pgtlab.chain import chain
 from pgtlab.evaluation import expected_return
+from pgtlab.fisher import natural_policy_gradient
 from pgtlab.gradients import policy_gradient
+from pgtlab.policies import SoftmaxPolicy
+
+#: The longest way that a parameter goes in one step: beyond, no digit of the next one is of use.
+_LONGEST_MOVE = 1e8
 
 
 def ascend(mdp, policy, *, rule, step_size, n_steps, rng=None):
@@ -48,9 +53,14 @@ def ascend(mdp, policy, *, rule, step_size, n_steps, rng=None):
 
     Notes
     -----
-    A run that diverges (parameters or J that are not finite, or a policy for which J does not exist) or is
-    interrupted from the keyboard stops there. It returns all steps that were complete, says in
-    ``run.stopped`` why there are no more, and gives a RuntimeWarning with the same words.
+    A run that diverges (parameters or J that are not finite, a step that moves a parameter by more than 1e8,
+    or a policy for which J does not exist) or is interrupted from the keyboard stops there. So does one along
+    the natural gradient of a tabular policy if J falls by more than 1e-9 of the largest J so far, which a
+    step of any size cannot do: then J has lost its digits. The run returns all steps that were complete,
+    says in ``run.stopped`` why there are no more, and gives a RuntimeWarning with the same words.
+
+    Along other directions J may fall: a step along the gradient may be too long, a critic biased, and a
+    sampled direction points anywhere. These steps are in the record: see ``run.falls``.
 
     A progress bar shows on a terminal after 2 seconds where tqdm is installed.
 
@@ -87,12 +97,21 @@ def ascend(mdp, policy, *, rule, step_size, n_steps, rng=None):
                         raise
                     stopped = f"no direction after {done} of {n_steps} steps: {error}"
                     break
-                theta = theta + step_size * d
+                before, theta = policy, theta + step_size * d
                 try:
+                    _check_move(parameters[done], theta)
                     policy = policy.with_parameters(theta)
                     measured[done + 1] = _measured(mdp, policy)
                 except (ValueError, ArithmeticError) as error:
                     stopped = f"diverged after {done} of {n_steps} steps, the next of which fails: {error}"
+                    break
+                J, fallen = measured[: done + 2, 0], measured[done, 0] - measured[done + 1, 0]
+                if fallen > ROUNDING_OF_J * np.abs(J).max() and _cannot_fall(mdp, before, d):
+                    stopped = (
+                        f"J falls after {done} of {n_steps} steps, in the next from {J[-2]:.12g} to "
+                        f"{J[-1]:.12g}, though no natural step of a tabular policy lowers it: its digits are "
+                        "lost"
+                    )
                     break
                 parameters[done + 1] = theta
             # Last of all, so that an interruption leaves no row half-written.
@@ -124,7 +143,31 @@ def _checked(mdp, policy, rule, step_size, n_steps):
     step_size = _validate.number("step_size", step_size)
     if step_size <= 0:
         raise ValueError(f"step_size is {step_size:g}; expected a number above 0")
-    return theta, step_size, _validate.count("n_steps", n_steps)
+    n_steps = _validate.count("n_steps", n_steps)
+    _validate.room(f"{n_steps} steps of {theta.size} parameters", 8 * (n_steps + 1) * theta.size)
+    return theta, step_size, n_steps
+
+
+def _check_move(before, theta):
+    """Raise ValueError where a parameter leaves the numbers in one step; what is not finite is seen later."""
+    move = np.abs(theta - before)
+    far = move > _LONGEST_MOVE
+    if np.isfinite(theta).all() and far.any():
+        k = int(np.flatnonzero(far)[0])
+        raise ValueError(
+            f"parameters[{k}] moves from {before[k]:g} to {theta[k]:g}; expected a move of at most "
+            f"{_LONGEST_MOVE:g} in one step"
+        )
+
+
+def _cannot_fall(mdp, policy, d):
+    """Whether J cannot fall along d, whatever the step size."""
+    # The natural step of a tabular softmax multiplies pi by exp(alpha A) and normalises, so that the mean of
+    # A under the new policy is at least 0 in every state; J grows by that mean, under the new visits.
+    if not (isinstance(policy, SoftmaxPolicy) and policy.is_tabular):
+        return False
+    natural = natural_policy_gradient(mdp, policy)
+    return bool(np.abs(d - natural).max() <= 1e-6 * np.abs(natural).max())
 
 
 def _measured(mdp, policy):

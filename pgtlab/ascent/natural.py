@@ -60,7 +60,7 @@ class NaturalActorCritic(SampledRule):
         One of `pgtlab.compatible`, or whatever has a method ``fit(paths)`` that returns (K,). It is fitted
         anew to the paths of each step.
     n_episodes : int
-        N, at least 2, in each step.
+        N, at least 1, in each step.
     horizon : int or GeometricHorizon, optional
         As for `rollout`.
 

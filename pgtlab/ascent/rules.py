@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgtlab import _validate
-from pgtlab.estimators import ReturnToGo, estimate_gradient, fitted_values
+from pgtlab.estimators import ReturnToGo, fitted_values
+from pgtlab.estimators.estimate import mean_gradient
 from pgtlab.fisher import natural_policy_gradient
 from pgtlab.gradients import policy_gradient
 from pgtlab.rollouts import rollout
@@ -73,10 +74,9 @@ class AscentRule(ABC):
         if self.draws:
             _validate.generator(rng)
         found, memory = self._direction(mdp, policy, memory, rng=rng)
-        found = np.asarray(found, dtype=np.float64)
-        _validate.shape(
-            f"direction of {type(self).__name__}", found, policy.parameters.shape, "as parameters"
-        )
+        name = f"direction of {type(self).__name__}"
+        found = _validate.numbers(name, found)
+        _validate.shape(name, found, policy.parameters.shape, "as parameters")
         return found, memory
 
     @abstractmethod
@@ -121,7 +121,8 @@ class NaturalGradientAscent(AscentRule):
     For a tabular softmax policy a step of size :math:`\alpha` multiplies each probability by
     :math:`\exp(\alpha A^\pi)` and normalises, in the states that are visited; J never falls, whatever
     :math:`\alpha`. For a linear Gaussian policy with its std held, the step
-    :math:`\alpha = 1 / (2 \sigma^2 (r + \gamma b^2 P))` is one step of policy iteration.
+    :math:`\alpha = 1 / (2 \sigma^2 (r + \gamma b^2 P))` is one step of policy iteration. That holds for a
+    single action; with several in a state it does not in general, whatever the step size.
 
     References
     ----------
@@ -151,8 +152,8 @@ class SampledRule(AscentRule):
     draws = True
 
     def __post_init__(self):
-        # Two episodes at least: from one alone no estimate has a standard error.
-        object.__setattr__(self, "n_episodes", _validate.count("n_episodes", self.n_episodes, 2))
+        # One will do: a direction needs no standard error.
+        object.__setattr__(self, "n_episodes", _validate.count("n_episodes", self.n_episodes, 1))
         object.__setattr__(self, "horizon", checked(self.horizon))
 
     def _paths(self, mdp, policy, *, rng):
@@ -171,7 +172,7 @@ class Reinforce(SampledRule):
     Parameters
     ----------
     n_episodes : int
-        N, at least 2, in each step.
+        N, at least 1, in each step.
     horizon : int or GeometricHorizon, optional
         As for `rollout`.
 
@@ -202,7 +203,7 @@ class Reinforce(SampledRule):
     """
 
     def _direction(self, mdp, policy, memory, *, rng):
-        return estimate_gradient(self._paths(mdp, policy, rng=rng), ReturnToGo()).mean, None
+        return mean_gradient(self._paths(mdp, policy, rng=rng), ReturnToGo()), None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +217,7 @@ class ReinforceWithBaseline(SampledRule):
     Parameters
     ----------
     n_episodes : int
-        N, at least 2, in each step.
+        N, at least 1, in each step.
     horizon : int or GeometricHorizon, optional
         As for `rollout`.
 
@@ -253,7 +254,7 @@ class ReinforceWithBaseline(SampledRule):
 
     def _direction(self, mdp, policy, memory, *, rng):
         paths = self._paths(mdp, policy, rng=rng)
-        return estimate_gradient(paths, ReturnToGo(baseline=memory)).mean, fitted_values(paths)
+        return mean_gradient(paths, ReturnToGo(baseline=memory)), fitted_values(paths)
 
 
 @dataclass(frozen=True)
@@ -293,6 +294,8 @@ class HoldFixed(AscentRule):
 
     def __post_init__(self):
         check_rule(self.rule)
+        if np.ndim(self.held) != 1:
+            raise TypeError(f"held must be a sequence of places, such as (0,), got {self.held!r}")
         held = tuple(_validate.count(f"held[{i}]", place) for i, place in enumerate(self.held))
         if len(set(held)) != len(held):
             raise ValueError(f"held is {held}; expected each place once")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import glob
+import io
 import json
+import math
 import os
+import time
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -20,8 +25,23 @@ _FORMAT = 1
 _ARRAYS = ("parameters", "returns", "gradient_norms")
 _SETTINGS = ("rule", "step_size", "n_steps", "problem", "generator_state", "stopped")
 
+#: The types of the settings that are not numbers, and what they are called.
+_KINDS = {"rule": dict, "problem": str, "generator_state": (dict, type(None)), "stopped": (str, type(None))}
+_IN_WORDS = {
+    dict: "a dict",
+    str: "a str",
+    (dict, type(None)): "a dict or None",
+    (str, type(None)): "a str or None",
+}
+
+#: Seconds after which the half file of a save that was killed is removed by the next one.
+_LEFT_BEHIND = 3600.0
+
 #: The bit generators of NumPy, whose states a file may hold.
 _BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+
+#: Share of the largest J of a run up to which a fall is taken for rounding.
+ROUNDING_OF_J = 1e-9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,9 +73,9 @@ class Run:
     Raises
     ------
     ValueError
-        If the shapes do not go together or an entry is not finite.
+        If the shapes do not go together, an entry is not finite, or `rule` has no name.
     TypeError
-        If an argument is not made of numbers.
+        If an argument is of the wrong type.
 
     Notes
     -----
@@ -97,6 +117,23 @@ class Run:
             values = _validate.array(name, getattr(self, name), "(n,)")
             _validate.shape(name, values, parameters.shape[:1], "to go with parameters")
             object.__setattr__(self, name, values)
+        for name, kinds in _KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kinds):
+                raise TypeError(f"{name} must be {_IN_WORDS[kinds]}, got {type(value).__name__}")
+        if not isinstance(self.rule.get("name"), str):
+            raise ValueError(f"rule is {self.rule}; expected its name in 'name'")
+        object.__setattr__(self, "step_size", _validate.number("step_size", self.step_size))
+        object.__setattr__(self, "n_steps", _validate.count("n_steps", self.n_steps))
+
+    @property
+    def falls(self):
+        """Steps that lowered J by more than rounding, 1e-9 of the largest J of the run; ndarray of int.
+
+        Step i leads from row i to row i + 1.
+        """
+        allowed = ROUNDING_OF_J * np.abs(self.returns).max()
+        return np.flatnonzero(np.diff(self.returns) < -allowed)
 
     def generator(self):
         """Generator in the state it had at the start of the run.
@@ -112,18 +149,22 @@ class Run:
         """
         if self.generator_state is None:
             raise ValueError("this run drew no random numbers; expected one of a rule that draws")
-        name = self.generator_state["bit_generator"]
+        name = self.generator_state.get("bit_generator")
         if name not in _BIT_GENERATORS:
             raise ValueError(f"bit generator is {name!r}; expected one of {', '.join(_BIT_GENERATORS)}")
         bits = getattr(np.random, name)()
-        bits.state = self.generator_state
+        try:
+            bits.state = self.generator_state
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"generator_state is no state of {name}: {error!r}") from None
         return np.random.Generator(bits)
 
     def save(self, path):
         """Save the run, without loss, for `load`.
 
         The file is written under another name in the same folder and then moved: at no time is there half a
-        file, and an old one stays whole until the new one is.
+        file, and an old one stays whole until the new one is. What a save that was killed has left behind, a
+        hidden file beside it, is removed by the next one of the same name, an hour later or more.
 
         Parameters
         ----------
@@ -134,10 +175,13 @@ class Run:
         ------
         OSError
             If the file cannot be written.
+        TypeError
+            If `path` is no path.
         """
-        path = Path(path)
+        path = _path(path)
         settings = {name: getattr(self, name) for name in _SETTINGS}
         arrays = {name: getattr(self, name) for name in _ARRAYS}
+        _remove_left_behind(path)
         part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
         try:
             with open(part, "xb") as file:
@@ -167,8 +211,14 @@ class Run:
             If the file is cut short or damaged, is of another format, or holds no run.
         OSError
             If the file cannot be read.
+        TypeError
+            If `path` is no path.
+
+        Notes
+        -----
+        Nothing in the file is run, and no more is read than the file is long.
         """
-        with open(path, "rb") as file:
+        with open(_path(path), "rb") as file:
             content = _content(file, path)
         if "format" not in content or content["format"].dtype.kind not in "iu":
             raise ValueError(f"{path} is a NumPy file but holds no run; expected what Run.save writes")
@@ -182,7 +232,7 @@ class Run:
             return cls(
                 **{name: content[name] for name in _ARRAYS}, **{name: settings[name] for name in _SETTINGS}
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(
                 f"{path} holds a run with a part missing or changed ({error}); expected what Run.save writes"
             ) from None
@@ -194,20 +244,51 @@ class Run:
     def __repr__(self):
         first, last = self.returns[0], self.returns[-1]
         stopped = ", stopped" if self.stopped else ""
-        steps = len(self.returns) - 1
-        return f"Run({self.rule['name']}, {steps} steps, J from {first:.6g} to {last:.6g}{stopped})"
+        steps, falls = len(self.returns) - 1, self.falls.size
+        # Sampled directions lower J now and then; an exact one does so for a reason.
+        fallen = f", J falls in {falls}" if falls and self.generator_state is None else ""
+        return f"Run({self.rule['name']}, {steps} steps, J from {first:.6g} to {last:.6g}{fallen}{stopped})"
+
+
+def _path(path):
+    # A number would be the descriptor of an open file.
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a str or a path, got {type(path).__name__}")
+    return Path(path)
+
+
+def _remove_left_behind(path):
+    """Remove the half files of saves to `path` that were killed; younger ones may still be written to."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > _LEFT_BEHIND:
+                part.unlink()
 
 
 def _content(file, path):
-    """Return all arrays of a NumPy archive by name."""
+    """Return all arrays of a NumPy archive by name, which together are no larger than the file."""
     try:
-        archive = np.load(file, allow_pickle=False)
-        # A file with one array only has no names.
-        return {name: archive[name] for name in getattr(archive, "files", ())}
-    except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        with zipfile.ZipFile(file) as archive:
+            parts = archive.infolist()
+            if sum(part.file_size for part in parts) > os.fstat(file.fileno()).st_size:
+                raise ValueError("its parts are larger than the file")
+            return {part.filename.removesuffix(".npy"): _array(archive.read(part)) for part in parts}
+    except (ValueError, EOFError, OSError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(
             f"{path} is cut short, damaged or no NumPy archive ({error}); expected what Run.save writes"
         ) from None
+
+
+def _array(data):
+    """Return the array that the bytes of a file of NumPy's format hold; it is not larger than they are."""
+    stream = io.BytesIO(data)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError("an array in another version of NumPy's format")
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
+    if dtype.hasobject:
+        raise ValueError("an array of Python objects")
+    flat = np.frombuffer(data, dtype, count=math.prod(shape), offset=stream.tell())
+    return flat.reshape(shape, order="F" if fortran_order else "C")
 
 
 def described(thing):

@@ -35,7 +35,8 @@ def chain(mdp, policy):
     Raises
     ------
     ValueError
-        If the policy is for a problem of another shape, if `discount` is 1 and the episode need not end,
+        If the policy is for a problem of another shape, if `discount` is 1 and the episode need not end, be
+        it by a probability that underflows (see `FiniteChain`), if rounding would leave fewer than 8 digits,
         or if the feedback gain is one for which the expected return does not exist.
     TypeError
         If `mdp` or `policy` is of no type known here, or the two do not go together.
@@ -43,7 +44,8 @@ def chain(mdp, policy):
     Notes
     -----
     The last chain is kept, so that quantities asked for in turn share its factorisation. It is used again
-    only for the same `mdp` object and equal action probabilities.
+    only for the same `mdp` object and equal action probabilities; at discount 1, where one of these is 0,
+    only for the same `policy` object too.
 
     Examples
     --------
@@ -62,6 +64,6 @@ def chain(mdp, policy):
     _validate.instance("policy", policy, FinitePolicy)
     probs = np.asarray(policy.probs())
     kept = _last
-    if kept is None or not kept.serves(mdp, probs):
-        kept = _last = FiniteChain(mdp, probs)
+    if kept is None or not kept.serves(mdp, probs, policy):
+        kept = _last = FiniteChain(mdp, probs, policy)
     return kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -88,8 +89,31 @@ class LinearGaussianChain:
         c2 = self.drift**2
         return c2**t * start + self.noise_variance * (c2[..., None] ** np.arange(t)).sum(-1)
 
+    def margin(self, discount):
+        r"""How far the closed loop is from the edge, :math:`1 - \gamma c^2`, shape (...).
+
+        Parameters
+        ----------
+        discount : float
+            1 for the margin of stability.
+
+        Returns
+        -------
+        ndarray, shape (...)
+            Right to the last digit, however small.
+        """
+        with np.errstate(over="ignore"):
+            margin = np.asarray(1 - discount * self.drift**2)
+        # Where the difference cancels, from a, b and k as fractions: c itself is rounded already.
+        close = np.abs(margin) < 0.1
+        if close.any():
+            a, b, gamma = (Fraction(each) for each in (self.mdp.drift, self.mdp.control, discount))
+            gains = self.policy.gain[close].tolist()
+            margin[close] = [float(1 - gamma * (a + b * Fraction(k)) ** 2) for k in gains]
+        return margin
+
     def _decay(self):
-        decay = 1 - self.mdp.discount * self.drift**2
+        decay = self.margin(self.mdp.discount)
         if not (decay > 0).all():
             at = _validate.first(~(decay > 0))
             raise ValueError(

@@ -33,6 +33,8 @@ def agree(*, within=1e-10, cause=None, **sides):
         place, both values and the likely cause.
     ValueError
         If `within` is not above 0 or there are fewer than two sides.
+    TypeError
+        If a side is not made of real numbers.
 
     Notes
     -----
@@ -82,10 +84,10 @@ def caught():
 
 def _sides(sides, within):
     if _validate.number("within", within) <= 0:
-        raise ValueError(f"within is {within:g}; expected a number above 0")
+        raise ValueError(f"within is {_validate.shown(within)}; expected a number above 0")
     if len(sides) < 2:
         raise ValueError(f"agree takes two sides or more, got {len(sides)}; write agree(left=..., right=...)")
-    return {name.replace("_", " "): np.asarray(value, dtype=np.float64) for name, value in sides.items()}
+    return {name.replace("_", " "): _validate.numbers(name, value) for name, value in sides.items()}
 
 
 def _compare(left_name, left, right_name, right, within, cause):

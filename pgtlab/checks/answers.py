@@ -56,9 +56,9 @@ def answer(
         What is true of every right answer, as a sentence ("no visit is negative"), with a function of the
         answer that tells whether it holds; and a likely cause, if it does not.
     known : array_like, optional
-        The right answer, of that shape.
+        The right answer, of that shape, all finite.
     within : float
-        How far an entry may be from the known one.
+        How far an entry may be from the known one, at least 0.
     slope_of : callable, optional
         A function of a vector (K,). The answer must be its gradient at `at`; its shape is (K,) then.
     at : array_like, shape (K,), optional
@@ -106,6 +106,8 @@ def answer(
     name = _name(function)
     if (slope_of is None) != (at is None):
         raise TypeError("slope_of and at go together: a function, and where its slope is taken")
+    within = _validate.at_least_zero("within", within)
+    known = None if known is None else _of_shape("known", known, tuple(shape))
     value = _called(name, function, arguments)
     value = _numbers(name, value, tuple(shape), axes, mistakes or {})
     print(f"{name}: {_words(tuple(shape), axes)}")
@@ -115,8 +117,7 @@ def answer(
             raise _WrongAnswer(f"{name}: it should be that {words}; got {_short(value)}{because(likely)}")
         print(f"{name}: {words}")
     if known is not None:
-        right = _of_shape("known", known, value.shape)
-        _close(name, value, right, within, mistakes or {}, cause)
+        _close(name, value, known, within, mistakes or {}, cause)
         print(f"{name}: right where the answer is known")
     if slope_of is not None:
         _close(name, value, *_slopes(slope_of, at, value.shape), mistakes or {}, cause)
@@ -180,8 +181,10 @@ def sampled_answer(
     die: right on average over 400 samples
     """
     _validate.generator(rng)
-    n_samples = _validate.count("n_samples", n_samples, minimum=2)
-    name, right = _name(function), np.asarray(mean, dtype=np.float64)
+    n_samples = _validate.count("n_samples", n_samples, 2, 10**6)
+    false_alarm = _validate.chance("false_alarm", false_alarm)
+    name, right = _name(function), _validate.numbers("mean", mean)
+    _validate.finite("mean", right)
     samples = []
     for draw in rng.spawn(n_samples):
         value = _called(name, function, (*arguments, draw))
@@ -235,11 +238,11 @@ def _words(shape, axes):
 def _numbers(name, value, shape, axes, mistakes):
     words = _words(shape, axes)
     try:
-        array = np.array(value, dtype=np.float64)
+        array = _validate.numbers(name, value)
     except (TypeError, ValueError):
         raise _WrongAnswer(
             f"{name}: expected numbers of {words}, got {type(value).__name__}. Likely cause: "
-            "something other than the result is returned, or rows of different lengths"
+            "something other than the result is returned, rows of different lengths, or complex numbers"
         ) from None
     if array.shape != shape:
         likely = _seen_before(array, 1e-8, mistakes) or _cause_of_shape(array.shape, shape)
@@ -266,14 +269,16 @@ def _cause_of_shape(got, expected):
 
 
 def _of_shape(name, right, shape):
-    right = np.asarray(right, dtype=np.float64)
+    right = _validate.numbers(name, right)
     if right.shape != shape:
         raise ValueError(f"{name} has shape {right.shape}; expected {shape}, the shape that is asked for")
+    # NaN is at no distance from anything: the check could not fail.
+    _validate.finite(name, right)
     return right
 
 
 def _close(name, value, right, within, mistakes, cause):
-    wrong = np.abs(value - right) > within
+    wrong = ~(np.abs(value - right) <= within)
     if wrong.any():
         at = tuple(map(int, np.argwhere(wrong)[0]))
         likely = _recognised(value, right, within, mistakes) or cause
@@ -315,14 +320,13 @@ def _seen_before(value, within, mistakes):
 
 
 def _slopes(function, at, shape):
-    at = np.array(at, dtype=np.float64)
-    if at.shape != shape:
-        raise ValueError(f"at has shape {at.shape}; expected {shape}, the shape that is asked for")
+    at = _of_shape("at", at, shape)
     steps = _STEP * np.eye(at.size)
     # f'(x) = (8 (f(x + h) - f(x - h)) - (f(x + 2 h) - f(x - 2 h))) / (12 h), off by h^4
     once = [function(at + step) - function(at - step) for step in steps]
     twice = [function(at + 2 * step) - function(at - 2 * step) for step in steps]
     slopes = (8 * np.array(once) - np.array(twice)) / (12 * _STEP)
+    _validate.finite("the slope of slope_of at ", slopes)
     return slopes, _NEAR * np.maximum(1.0, np.abs(slopes))
 
 
@@ -331,7 +335,7 @@ def _central(name, samples, right, false_alarm, mistakes, cause):
     mean, error = samples.mean(axis=0), samples.std(axis=0, ddof=1) / np.sqrt(n)
     bound = student_quantile(false_alarm / (2 * max(right.size, 1)), n - 1)
     allowed = bound * error + 1e-12 * np.maximum(1.0, np.abs(right))
-    wrong = np.abs(mean - right) > allowed
+    wrong = ~(np.abs(mean - right) <= allowed)
     if wrong.any():
         at = tuple(map(int, np.argwhere(wrong)[0]))
         likely = next(

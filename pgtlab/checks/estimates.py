@@ -17,7 +17,8 @@ def consistent(*, estimate, exact, false_alarm=1e-6, cause=None):
     Parameters
     ----------
     estimate : Estimate
-        Or anything else with `mean` and `standard_error`, of one shape, and `degrees_of_freedom`.
+        Or anything else with `mean` and `standard_error`, of one shape, and `degrees_of_freedom`; and with
+        `event_size`, if what it rests on is rare.
     exact : array_like
         The exact value, of the shape of ``estimate.mean``.
     false_alarm : float
@@ -31,20 +32,38 @@ def consistent(*, estimate, exact, false_alarm=1e-6, cause=None):
         If a component is further from `exact` than chance would have it: with the place, both values, their
         distance in standard errors and the likely cause.
     ValueError
-        If `false_alarm` is out of range.
+        If `false_alarm` is out of range, or a standard error is infinite.
     TypeError
         If `estimate` is not an estimate.
 
     Notes
     -----
-    The bound is the quantile of Student's distribution with the estimate's degrees of freedom, the false
-    alarm being shared out evenly over both sides of all components (Bonferroni). It supposes that means are
-    close to normal: a few hundred episodes, or more if returns have heavy tails. A bias of twice the bound is
-    missed with at most the same chance.
+    The false alarm is shared out evenly over both sides of all components (Bonferroni), a tail
+    :math:`\delta` for each. The bound is
+
+    .. math:: t_\delta \, \mathrm{se} + \ln(1 / \delta) \, |b|
+
+    with the quantile of Student's distribution for the estimate's degrees of freedom and, where the estimate
+    has one, its `event_size` b. The first term is right for means that are close to normal. The second holds
+    where they rest on a few rare events. Let an event add b to the mean and their number be Poisson with mean
+    :math:`\lambda`. With k of them seen the estimate is k b and its standard error :math:`\sqrt k \, b`. The
+    largest :math:`\lambda` under which so few are seen with a chance of :math:`\delta` is
+    :math:`\ln(1 / \delta)` for k = 0, as :math:`e^{-\lambda} = \delta`, and below
+    :math:`k + z_\delta \sqrt k + \ln(1 / \delta)` for every k. Where more events are seen than expected the
+    standard error is larger than expected too, and the first term is enough. In a sample that is not skew b
+    is near 0.
+
+    Where fewer than 16 events were seen, b is the most that an episode could have given (see `Estimate`).
+    Where every episode gave the same, a difference within :math:`\ln(1 / \delta) \, |b|` gets no verdict: it
+    may come from what was too rare to be seen. What is that rare beside many other events that were seen
+    cannot be told from a sample.
+
+    A bias of twice the bound is missed with at most the same chance.
 
     References
     ----------
-    G. Casella and R. L. Berger, *Statistical Inference*, 2nd edition, sections 5.3 and 11.2.
+    G. Casella and R. L. Berger, *Statistical Inference*, 2nd edition, sections 5.3 and 11.2. F. Garwood,
+    "Fiducial limits for the Poisson distribution", *Biometrika* 28, 1936.
 
     Examples
     --------
@@ -59,40 +78,64 @@ def consistent(*, estimate, exact, false_alarm=1e-6, cause=None):
     exact           0.5
     within 5.84 standard errors, as chance has it in all but 0.01 of such checks
     """
-    if not 0 < _validate.number("false_alarm", false_alarm) < 0.5:
-        raise ValueError(f"false_alarm is {false_alarm:g}; expected a number above 0 and below 0.5")
-    mean, error, dof = _parts(estimate)
-    exact = np.asarray(exact, dtype=np.float64)
+    false_alarm = _validate.chance("false_alarm", false_alarm)
+    mean, error, dof, size = _parts(estimate)
+    exact = _validate.numbers("exact", exact)
     for name, value in (("standard_error", error), ("exact", exact)):
         if value.shape != mean.shape:
             raise AssertionError(
                 f"estimate.mean has shape {mean.shape} but {name} has shape {value.shape}{because(cause)}"
             )
-    bound = student_quantile(false_alarm / (2 * max(mean.size, 1)), dof)
-    # Without any spread only rounding is allowed for.
-    allowed = bound * error + 1e-12 * np.abs(exact)
+    tail = false_alarm / (2 * max(mean.size, 1))
+    bound, events = student_quantile(tail, dof), -math.log(tail)
+    # Without any spread only rounding is allowed for: in units of the largest exact number, and of 1 where
+    # one of the two is 0 and nothing else tells what is small.
+    still = error <= 1e-12 * np.abs(mean)
+    unit = np.maximum(np.abs(exact).max(initial=0.0), (mean == 0) | (exact == 0))
+    rounding = 1e-12 * np.where(still, unit, np.abs(exact))
+    ordinary, rare = bound * error + rounding, events * np.broadcast_to(np.abs(size), mean.shape)
     gap = np.abs(mean - exact)
     # Also true for NaN.
-    wrong = ~(gap <= allowed)
+    wrong = ~(gap <= ordinary + rare)
     if wrong.any():
-        with np.errstate(divide="ignore", invalid="ignore"):
-            distance = np.where(wrong, gap / error, 0.0)
-        at = np.unravel_index(np.argmax(np.where(np.isnan(distance), np.inf, distance)), mean.shape)
+        at = np.unravel_index(np.argmax(np.where(wrong, gap / (ordinary + rare), 0.0)), mean.shape)
         place = _validate.subscript(tuple(map(int, at)))
         raise AssertionError(
-            f"estimate{place} is {mean[at]:.4g} but exact{place} is {exact[at]:.4g}: they are "
-            f"{distance[at]:.3g} standard errors of {error[at]:.3g} apart, and chance explains "
-            f"{bound:.3g}{because(cause)}"
+            f"estimate{place} is {mean[at]:.4g} but exact{place} is {exact[at]:.4g}: "
+            f"{_too_far(gap[at], error[at], bound, rare[at])}{because(cause)}"
         )
     show({"estimate": mean, "standard error": error, "exact": exact}, digits=4)
-    print(f"within {bound:.3g} standard errors, as chance has it in all but {false_alarm:g} of such checks")
+    beyond = gap > ordinary
+    unseen = np.count_nonzero(beyond & still)
+    if unseen:
+        where = f"for {unseen} of {mean.size} components" if mean.ndim else "here"
+        print(f"every episode gave the same {where}, so that what is rare was not seen: no verdict")
+    if unseen < max(mean.size, 1):
+        of_events = f" and {events:.3g} rare events" if (beyond & ~still).any() else ""
+        print(
+            f"within {bound:.3g} standard errors{of_events}, as chance has it in all but {false_alarm:g} of "
+            "such checks"
+        )
+
+
+def _too_far(gap, error, bound, rare):
+    """Return in words that chance does not explain a gap."""
+    if error == 0:
+        return f"every episode gave the same, and chance explains a difference of {rare:.3g}"
+    events = f" and a difference of {rare:.3g} by rare events" if rare > bound * error else ""
+    return (
+        f"they are {gap / error:.3g} standard errors of {error:.3g} apart, and chance explains "
+        f"{bound:.3g}{events}"
+    )
 
 
 def _parts(estimate):
     try:
-        mean, error = estimate.mean, estimate.standard_error
+        mean, error = (
+            _validate.numbers(name, getattr(estimate, name)) for name in ("mean", "standard_error")
+        )
+        size = _validate.numbers("event_size", getattr(estimate, "event_size", 0.0))
         dof = float(estimate.degrees_of_freedom)
-        mean, error = np.asarray(mean, dtype=np.float64), np.asarray(error, dtype=np.float64)
     except (AttributeError, TypeError, ValueError):
         raise TypeError(
             "estimate must have mean, standard_error and degrees_of_freedom, all numbers; "
@@ -100,7 +143,12 @@ def _parts(estimate):
         ) from None
     if not dof > 0:
         raise ValueError(f"estimate.degrees_of_freedom is {dof:g}; expected a number above 0")
-    return mean, error, dof
+    # An error without bound would agree with anything; NaN agrees with nothing.
+    for name, value in (("standard_error", error), ("event_size", size)):
+        at = _validate.first(np.isinf(value))
+        if at is not None:
+            raise ValueError(f"estimate.{name}{_validate.subscript(at)} is inf; expected a finite number")
+    return mean, error, dof, size
 
 
 @lru_cache(maxsize=64)

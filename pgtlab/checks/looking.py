@@ -39,7 +39,7 @@ def require(policy, names):
 
 def parameters(policy):
     """Return a copy of the parameters (K,)."""
-    theta = np.array(policy.parameters, dtype=np.float64)
+    theta = _validate.numbers("parameters", policy.parameters)
     if theta.ndim > 1:
         raise ValueError(
             f"policy is a batch of shape {theta.shape[:-1]}; expected one policy, such as "
@@ -68,7 +68,11 @@ class Finite:
 
     def read(self, policy):
         """Return the probabilities, shape (..., S, A), as they come."""
-        return np.array(policy.probs(), dtype=np.float64)
+        return _validate.numbers("probs()", policy.probs())
+
+    def check_type(self, policy):
+        """Raise AssertionError where probabilities have too few digits for sums and slopes."""
+        _check_type("probs()", policy.probs())
 
     def probabilities(self, policy, where=""):
         """Return the probability of each action, shape (S, A)."""
@@ -86,7 +90,7 @@ class Finite:
 
     def scores(self, policy):
         """Return the scores, shape (S, A, K)."""
-        return np.array(policy.scores(), dtype=np.float64)
+        return _validate.numbers("scores()", policy.scores())
 
     def name(self, where, s, a):
         """Return what the probability of an action is called; of all actions, with ":" for `a`."""
@@ -100,10 +104,11 @@ class Finite:
         """Raise AssertionError unless the methods for single actions, where there are any, say the same."""
         probs, scores = self.probabilities(policy, where), self.scores(policy)
         states, actions = np.indices(probs.shape)
-        possible = probs > 0
+        # Of the numbers below the smallest normal one digits are lost, and in their logarithms.
+        possible = probs >= np.finfo(np.float64).tiny
         if hasattr(policy, "log_prob"):
             with np.errstate(divide="ignore", invalid="ignore"):
-                told = np.array(policy.log_prob(states, actions), dtype=np.float64)
+                told = _validate.numbers("log_prob", policy.log_prob(states, actions))
             logs = np.log(probs, where=possible, out=np.zeros_like(probs))
             if told.shape == probs.shape:
                 told[~possible] = 0.0
@@ -142,7 +147,11 @@ class Continuous:
 
     def read(self, policy):
         """Return the logarithms of the density, shape (..., S, N), as they come."""
-        return np.array(policy.log_prob(self.states, self.actions), dtype=np.float64)
+        return _validate.numbers("log_prob", policy.log_prob(self.states, self.actions))
+
+    def check_type(self, policy):
+        """Raise AssertionError where logarithms have too few digits for sums and slopes."""
+        _check_type("log_prob", policy.log_prob(self.states, self.actions))
 
     def probabilities(self, policy, where=""):
         """Return the probability of each stretch, shape (S, N)."""
@@ -160,7 +169,7 @@ class Continuous:
 
     def scores(self, policy):
         """Return the scores, shape (S, N, K)."""
-        return np.array(policy.score(self.states, self.actions), dtype=np.float64)
+        return _validate.numbers("score", policy.score(self.states, self.actions))
 
     def name(self, where, s, a):
         """Return what the probability of a stretch is called; of all of them, with ":" for `a`."""
@@ -180,9 +189,18 @@ class Continuous:
         return a if a == ":" else f"{self.actions[s, a]:.6g}"
 
 
+def _check_type(name, values):
+    dtype = np.asarray(values).dtype
+    if dtype.kind == "f" and dtype.itemsize < 8:
+        raise AssertionError(
+            f"{name} has dtype {dtype}, of about {np.finfo(dtype).precision} digits; expected float64. "
+            f"Likely cause: parameters or features are {dtype}; make them np.asarray(..., dtype=np.float64)"
+        )
+
+
 def equal(name, told, other_name, expected):
     """Raise AssertionError unless two ways to ask for the same have the same answer, but for rounding."""
-    told = np.array(told, dtype=np.float64)
+    told = _validate.numbers(name, told)
     if told.shape != expected.shape:
         raise AssertionError(f"{name} has shape {told.shape} but {other_name} has shape {expected.shape}")
     at = _validate.first(~(np.abs(told - expected) <= ROUNDING * np.maximum(1.0, np.abs(expected))))
@@ -202,7 +220,7 @@ def _grid(policy, x):
     centre, width = 0.0, 1.0
     for _ in range(40):
         actions = centre + width * out
-        logs = np.asarray(policy.log_prob(np.full(actions.shape, x), actions), dtype=np.float64)
+        logs = _validate.numbers("log_prob", policy.log_prob(np.full(actions.shape, x), actions))
         i = min(max(int(np.argmax(logs)), 1), len(actions) - 2)
         centre = actions[i]
         if logs[i] - min(logs[i - 1], logs[i + 1]) < 1:

@@ -83,6 +83,7 @@ def sound_policy(policy, *, states=None):
     """
     theta = parameters(policy)
     view = look(policy, states)
+    view.check_type(policy)
     # A shift of another size for each parameter, so that no two can stand in for each other unseen.
     elsewhere = theta + 0.2 * np.cos(np.arange(len(theta)))
     other = _moved(view, policy, elsewhere)
@@ -107,7 +108,7 @@ def _moved(view, policy, values):
     given = values.copy()
     other = policy.with_parameters(given)
     require(other, ("parameters",))
-    told = np.array(other.parameters, dtype=np.float64)
+    told = _validate.numbers("with_parameters(p).parameters", other.parameters)
     if not np.array_equal(told, values):
         cause = "it returns the policy itself" if other is policy else "it does not keep what it is given"
         raise AssertionError(f"with_parameters(p).parameters is {told} but p is {values}{because(cause)}")
@@ -140,8 +141,8 @@ def _check_probabilities(view, policy, where):
     at = _validate.first(~(np.abs(totals - 1) <= view.within))
     if at:
         raise AssertionError(
-            f"{view.name(where, *at, ':')} has the total {totals[at]:.6g}; expected 1. Likely cause: not "
-            "divided by the total over the actions of the state"
+            f"{view.name(where, *at, ':')} has the total {totals[at]:.12g}; expected 1 within "
+            f"{view.within:g}. Likely cause: not divided by the total over the actions of the state"
         )
     return len(probs)
 

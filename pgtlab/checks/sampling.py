@@ -51,9 +51,8 @@ def sound_sampling(policy, *, states=None, n_draws=100_000, false_alarm=1e-6, rn
     draws  100000 in each state (of 1), as often as the probabilities say
     """
     _validate.generator(rng)
-    n_draws = _validate.count("n_draws", n_draws, 1)
-    if not 0 < _validate.number("false_alarm", false_alarm) < 0.5:
-        raise ValueError(f"false_alarm is {false_alarm:g}; expected a number above 0 and below 0.5")
+    n_draws = _validate.count("n_draws", n_draws, 1, 10**9)
+    false_alarm = _validate.chance("false_alarm", false_alarm)
     require(policy, ("sample",))
     parameters(policy)
     view = look(policy, states)
@@ -98,7 +97,7 @@ def _check_continuous(view, policy, n_draws, false_alarm, *, rng):
     # Massart: Pr(sup |share - F| > e) <= 2 exp(-2 n e^2)
     allowed = math.sqrt(math.log(2 * len(weights) / false_alarm) / (2 * n_draws))
     for x, actions, weight in zip(view.states[:, 0], view.actions, weights, strict=True):
-        drawn = np.asarray(policy.sample(np.full(n_draws, x), rng=rng), dtype=np.float64)
+        drawn = _validate.numbers("sample", policy.sample(np.full(n_draws, x), rng=rng))
         if drawn.shape != (n_draws,) or not np.isfinite(drawn).all():
             raise AssertionError(
                 f"sample of {n_draws} states has shape {drawn.shape}; expected ({n_draws},), a finite action "

@@ -9,7 +9,7 @@ from pgtlab.chain import chain
 from pgtlab.compatible import sampled
 from pgtlab.compatible.least_squares import score_weights
 from pgtlab.compatible.monte_carlo import first_weights
-from pgtlab.evaluation import action_values
+from pgtlab.evaluation import advantages
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +227,7 @@ def bootstrapped(mdp, policy, lam):
     """Return the fixed point of TD(lam)."""
     # Whether the two go together.
     chain(mdp, policy)
-    return score_weights(mdp, policy, action_values(replace(mdp, discount=mdp.discount * lam), policy))
+    return score_weights(mdp, policy, advantages(replace(mdp, discount=mdp.discount * lam), policy))
 
 
 def score_step(reader, t, episodes):

@@ -8,7 +8,7 @@ import numpy as np
 
 from pgtlab.compatible import sampled
 from pgtlab.compatible.least_squares import compatible_weights, least_norm, score_weights
-from pgtlab.evaluation import action_values
+from pgtlab.evaluation import advantages
 from pgtlab.rollouts import GeometricHorizon
 
 
@@ -22,7 +22,8 @@ class EpisodicNAC:
 
     **Condition.** The limit is the natural gradient for :math:`\gamma = 1`, or if :math:`A^\pi` lies in the
     span of the score, as in the linear-quadratic problem or for a tabular policy; else it is that of a
-    problem in which a visit at time t counts :math:`\gamma^{2t}`. `CorrectedEpisodicNAC` is the remedy.
+    problem in which a visit at time t counts :math:`\gamma^{2t}`. That the method is biased was found by
+    Thomas (2014), with the first versions that are not; `CorrectedEpisodicNAC` is a remedy.
 
     Notes
     -----
@@ -39,7 +40,8 @@ class EpisodicNAC:
     References
     ----------
     S23, point 1 of "what the slides leave out". J. Peters and S. Schaal, "Natural actor-critic",
-    *Neurocomputing* 71, 2008, section 4.2.
+    *Neurocomputing* 71, 2008, section 4.2. P. S. Thomas, "Bias in natural actor-critic algorithms", *ICML*,
+    2014, for the bias.
 
     Examples
     --------
@@ -67,8 +69,8 @@ class EpisodicNAC:
             The solution of least norm.
         """
         # The values are those of the problem, the visits those at the discount gamma^2.
-        Q = action_values(mdp, policy)
-        return score_weights(replace(mdp, discount=mdp.discount**2), policy, Q)
+        A = advantages(mdp, policy)
+        return score_weights(replace(mdp, discount=mdp.discount**2), policy, A)
 
     def fit(self, paths):
         """Weights by the regression over sampled episodes.
@@ -122,7 +124,8 @@ class CorrectedEpisodicNAC:
 
     References
     ----------
-    Point 1 of "what the slides leave out".
+    Point 1 of "what the slides leave out". P. S. Thomas, "Bias in natural actor-critic algorithms", *ICML*,
+    2014, for the first unbiased natural actor-critics of the discounted return.
 
     Examples
     --------

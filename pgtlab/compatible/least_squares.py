@@ -6,10 +6,13 @@ import numpy as np
 
 from pgtlab import _validate
 from pgtlab.chain import chain
-from pgtlab.evaluation import Quadratic, action_values
-from pgtlab.fisher import RANK_TOLERANCE
+from pgtlab.evaluation import Quadratic, action_values, advantages
+from pgtlab.fisher.contrasts import contrasts
+from pgtlab.fisher.geometry import stays_at_zero
+from pgtlab.fisher.least_squares import RANK_TOLERANCE, Directions, least_squares_on_score
 from pgtlab.mdp import LinearQuadraticMDP
 from pgtlab.policies import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy
+from pgtlab.policies.finite import sound_scores
 from pgtlab.visitation import state_visitation
 
 
@@ -42,16 +45,19 @@ def compatible_weights(mdp, policy, *, offset=None):
     Raises
     ------
     ValueError
-        If the policy does not fit the problem, the expected return does not exist (see `chain`), or the
-        offset has the wrong shape.
+        If the policy does not fit the problem, the expected return does not exist (see `chain`), the
+        offset has the wrong shape, the theorem does not hold (see `policy_gradient`), the weights hang on
+        visits below 1e-300, or rounding leaves open whether features are dependent.
     TypeError
         If an argument is of the wrong type.
 
     Notes
     -----
-    Exact, by least squares on :math:`Q^\pi` itself: singular values of :math:`\sqrt{\rho \pi} \, \mathrm{SC}`
-    below 1e-12 of the largest count as zero. `natural_policy_gradient` gets to the same vector from the
-    gradient and the Fisher information.
+    Exact, by least squares on :math:`A^\pi`, which differs from :math:`Q^\pi` by what no score sees. The
+    equations are those of `natural_policy_gradient`, action against action; the solver is another where the
+    visits are of the same order, singular values in place of the Fisher information. What the scores can tell
+    apart does not hang on how often it is visited: without their weights, singular values below 1e-14 of the
+    largest count as zero, and between that and 1e-12 they are refused.
 
     References
     ----------
@@ -68,7 +74,8 @@ def compatible_weights(mdp, policy, *, offset=None):
     >>> compatible_weights(*now_or_later()).round(6)
     array([8.])
     """
-    values = action_values(mdp, policy)
+    # Q less the state value, which is orthogonal to the score in every state
+    values = advantages(mdp, policy)
     return score_weights(mdp, policy, values if offset is None else _minus(values, _offset(mdp, offset)))
 
 
@@ -125,7 +132,7 @@ def compatible_values(policy, w):
         # (phi(s, a) - mean of phi) . w, without a table of the scores
         preference = policy.with_parameters(w).logits()
         return preference - (policy.probs() * preference).sum(-1, keepdims=True)
-    return (policy.scores() @ w[..., None, :, None])[..., 0]
+    return (sound_scores(policy) @ w[..., None, :, None])[..., 0]
 
 
 def compatible_gradient(mdp, policy, w, *, offset=None):
@@ -225,22 +232,25 @@ def compatibility_error(mdp, policy, w, *, offset=None):
     >>> round(compatibility_error(*now_or_later(), [8.0]), 6)
     70.0
     """
-    missed = _minus(action_values(mdp, policy), compatible_values(policy, w))
+    missed = action_values(mdp, policy)
     if offset is not None:
         missed = _minus(missed, _offset(mdp, offset))
     if isinstance(mdp, LinearQuadraticMDP):
-        total = _mean_square(mdp, policy, missed)
+        total = _mean_square(mdp, policy, missed, weights_for(policy, w))
     else:
+        missed = missed - compatible_values(policy, w)
         weights = visits_of_pairs(mdp, policy)
         total = (weights * np.where(weights > 0, missed, 0.0) ** 2).sum((-2, -1))
     return total if np.ndim(total) else float(total)
 
 
-def _mean_square(mdp, policy, values):
-    """Return the integral of the square of a Quadratic of (x, u) over visits and actions."""
+def _mean_square(mdp, policy, values, w):
+    """Return the mean square over visits and actions of a Quadratic of (x, u) less the critic."""
     process, rho = chain(mdp, policy), state_visitation(mdp, policy)
     alone, mixed, across = in_noise(policy, values)
-    c, fourth = values.constant, _fourth_moment(process)
+    # The critic is w_1 z x / s + w_2 (z^2 - 1); as a function of x and u its terms in x^2 would cancel.
+    mixed, across = mixed - w[..., 0] / policy.std, across - w[..., 1]
+    c, fourth = values.constant + w[..., 1], _fourth_moment(process)
     # The square of alone x^2 + mixed x z + across z^2 + c, with E z^2 = 1, E z^4 = 3 and no odd moments.
     total = np.where(alone == 0, 0.0, alone**2 * np.where(alone == 0, 0.0, fourth))
     total = total + (mixed**2 + 2 * alone * (across + c)) * rho.second_moment
@@ -286,9 +296,9 @@ def minimisers(mdp, policy):
 
     Notes
     -----
-    Singular values of :math:`\sqrt{\rho \pi} \, \mathrm{SC}` below 1e-12 of the largest count as zero. A
-    tabular softmax policy has one direction for each state, all preferences of which rise together, and one
-    more for each further action of a state that is not visited.
+    Singular values of the scores below 1e-14 of the largest count as zero, however often they are visited;
+    between that and 1e-12 they are refused. A tabular softmax policy has one direction for each state, all
+    preferences of which rise together, and one more for each further action of a state that is not visited.
 
     References
     ----------
@@ -310,13 +320,8 @@ def minimisers(mdp, policy):
         raise ValueError(f"policy is a batch of shape {w.shape[:-1]}; expected one policy")
     if isinstance(mdp, LinearQuadraticMDP):
         # Scores z x / s and z^2 - 1: only the first may vanish, where x is 0 for ever.
-        return w, np.eye(2)[:1] if state_visitation(mdp, policy).second_moment == 0 else np.zeros((0, 2))
-    X = np.sqrt(visits_of_pairs(mdp, policy))[..., None] * policy.scores()
-    # X and the triangle of its QR factorisation have the same right singular vectors.
-    triangle = np.linalg.qr(X.reshape(-1, X.shape[-1]), mode="r")
-    _, singular, Vt = np.linalg.svd(triangle, full_matrices=True)
-    rank = int((singular > RANK_TOLERANCE * singular[0]).sum())
-    return w, Vt[rank:]
+        return w, np.eye(2)[:1] if stays_at_zero(mdp) else np.zeros((0, 2))
+    return w, Directions(contrasts(mdp, policy, state_visitation(mdp, policy)).rows).unseen
 
 
 # --- for the other files of this room ----------------------------------------------------------------
@@ -338,16 +343,15 @@ def score_weights(mdp, policy, values):
     ndarray, shape (..., K)
     """
     if isinstance(mdp, LinearQuadraticMDP):
-        rho, (_, mixed, across) = state_visitation(mdp, policy), in_noise(policy, values)
+        # Only to refuse, in the words of `chain`, a mean over visits that does not exist.
+        _ = state_visitation(mdp, policy).second_moment
+        _, mixed, across = in_noise(policy, values)
         # The scores are z x / s and z^2 - 1: mixed x z is s mixed times the first, and across (z^2 - 1) is
         # across times the second. What depends on x alone is orthogonal to both. Where x is 0 for ever the
         # first weight of least norm is 0.
-        in_gain = np.where(np.asarray(rho.second_moment) > 0, policy.std * mixed, 0.0)
+        in_gain = policy.std * mixed * (not stays_at_zero(mdp))
         return np.stack([in_gain, across + np.zeros_like(in_gain)], axis=-1)
-    weights = visits_of_pairs(mdp, policy)
-    root, values = np.sqrt(weights), np.where(weights > 0, values, 0.0)
-    X = root[..., None] * policy.scores()
-    return least_norm(X.reshape(*X.shape[:-3], -1, X.shape[-1]), (root * values).reshape(*X.shape[:-3], -1))
+    return least_squares_on_score(mdp, policy, state_visitation(mdp, policy), values, squared=False)
 
 
 def score_gradient(mdp, policy, values):

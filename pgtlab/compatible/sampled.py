@@ -9,6 +9,7 @@ import numpy as np
 
 from pgtlab import _validate
 from pgtlab.compatible.least_squares import least_norm
+from pgtlab.policies.finite import sound_scores
 from pgtlab.rollouts import FinitePaths, LinearQuadraticPaths
 
 
@@ -36,7 +37,7 @@ class Reader:
         self.rewards = paths.weights[:, None] * paths.rewards
         self.alive = paths.alive
         if isinstance(paths, FinitePaths):
-            table = paths.policy.scores()
+            table = sound_scores(paths.policy)
             # A row for each pair, and zeros where no step was made.
             self._table = np.append(table.reshape(-1, table.shape[-1]), np.zeros_like(table[0, :1]), axis=0)
 

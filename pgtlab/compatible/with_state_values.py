@@ -9,11 +9,16 @@ import numpy as np
 from pgtlab import _validate
 from pgtlab.chain import chain
 from pgtlab.compatible import sampled
-from pgtlab.compatible.least_squares import compatible_weights, least_norm, score_gradient, score_weights
+from pgtlab.compatible.least_squares import compatible_weights, score_gradient, score_weights
 from pgtlab.compatible.monte_carlo import first_weights
-from pgtlab.evaluation import action_values, state_values
+from pgtlab.evaluation import advantages, state_values
+from pgtlab.fisher.contrasts import FEWEST_VISITS, visited
+from pgtlab.fisher.least_squares import Directions, triangular
 from pgtlab.mdp import LinearQuadraticMDP
 from pgtlab.visitation import state_visitation
+
+#: Condition number, in the 1-norm, up to which the equations of the state values are solved.
+_WELL_POSED = 1e10
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +203,7 @@ class LSTDQ:
         \mathrm{SC} \, P (I - \gamma \lambda P_\pi)^{-1} (V_v - V^\pi) \big] = 0 :
 
     always for :math:`\lambda = 1`, and for every :math:`\lambda` if :math:`V^\pi` is in the span of the state
-    features.
+    features. This is the form with :math:`\gamma^t` at each visit; the published one has none, see the notes.
 
     Parameters
     ----------
@@ -221,10 +226,17 @@ class LSTDQ:
     :math:`\mathrm{FIM} \cdot w = E_{\rho, \pi}[\mathrm{SC} \, (Q^{(\beta)} + \gamma P V_v - \beta P U_v)]`.
     For :math:`V_v = V^\pi` the bracket is :math:`R + \gamma P V^\pi = Q^\pi`.
 
+    As published, every visit counts the same, without :math:`\gamma^t`. Then the limit is another, even with
+    :math:`V^\pi` in the span, and whatever :math:`\lambda`: with exact state values the errors have mean 0
+    given the past, so that of the trace only :math:`x_t` is left, and w solves
+    :math:`\sum_t E[\mathrm{SC}_t \, (A^\pi - \mathrm{SC}_t \cdot w)] = 0`. On the "one knob" of cost c that
+    is (1 - c)/2 in the place of (1 - 0.9 c)/1.9: for c = 1.05 the sign is wrong.
+
     References
     ----------
     S23, point 1 of "what the slides leave out". J. Peters and S. Schaal, "Natural actor-critic",
-    *Neurocomputing* 71, 2008, section 4.1.
+    *Neurocomputing* 71, 2008, section 4.1. P. S. Thomas, "Bias in natural actor-critic algorithms", *ICML*,
+    2014, for the missing :math:`\gamma^t` and the first unbiased versions.
 
     Examples
     --------
@@ -351,11 +363,14 @@ def _fixed_weights(mdp, policy, features, lam):
         _needs_no_features(features)
         # V is in the span of x^2 and 1.
         return compatible_weights(mdp, policy)
-    beta = mdp.discount * lam
+    if features is None or lam == 1:
+        # V_v = V, or U_v = V_v: what is left is R + gamma P V = Q.
+        return compatible_weights(mdp, policy)
+    near = replace(mdp, discount=mdp.discount * lam)
     V_v = _fixed_values(mdp, policy, features, lam)
-    U_v = _summed(mdp, policy, beta, _step_ahead(mdp, policy, V_v))
-    later = mdp.discount * mdp.next_values(V_v) - beta * mdp.next_values(U_v)
-    return score_weights(mdp, policy, action_values(replace(mdp, discount=beta), policy) + later)
+    U_v = _summed(near, policy, _step_ahead(mdp, policy, V_v))
+    # Q at beta + gamma P V_v - beta P U_v, but for what depends on the state alone.
+    return score_weights(mdp, policy, advantages(near, policy) + _change(mdp, V_v) - _change(near, U_v))
 
 
 def _fixed_values(mdp, policy, features, lam):
@@ -367,11 +382,37 @@ def _fixed_values(mdp, policy, features, lam):
     if features is None:
         # One feature for each state: V itself solves the equations, and what is not visited has none.
         return np.where(rho > 0, V, 0.0)
-    phi, beta = sampled.finite_features(features, mdp), mdp.discount * lam
-    U = [_summed(mdp, policy, beta, _step_ahead(mdp, policy, each)) for each in phi.T]
-    matrix = np.einsum("...s,sk,...sl->...kl", rho, phi, np.stack(U, axis=-1))
-    right = (rho * _summed(mdp, policy, beta, chain(mdp, policy).reward)) @ phi
-    return least_norm(matrix, right) @ phi.T
+    phi, near = sampled.finite_features(features, mdp), replace(mdp, discount=mdp.discount * lam)
+    U = [_summed(near, policy, _step_ahead(mdp, policy, np.broadcast_to(each, V.shape))) for each in phi.T]
+    right = np.stack([*U, _summed(near, policy, chain(mdp, policy).reward)], axis=-1)
+    here, V_v = visited(mdp, policy, rho), np.empty(V.shape)
+    for at in np.ndindex(V.shape[:-1]):
+        V_v[at] = phi @ _projected(phi, right[at], rho[at], here[at])
+    return V_v
+
+
+def _projected(phi, right, rho, here):
+    """Return v (d,) of least norm with E_rho[phi (U v - V)] = 0; `right` (S, d + 1) is U with V beside it."""
+    phi, right, rho = phi[here], right[here], rho[here]
+    directions = Directions(phi)
+    r = directions.basis.shape[1]
+    if not r:
+        return np.zeros(phi.shape[1])
+    right = np.concatenate([right[:, :-1] @ directions.basis, right[:, -1:]], axis=1)
+    known = rho >= FEWEST_VISITS
+    logs = np.where(known, np.log(np.where(known, rho, 1.0)), -np.inf)
+    # phi sqrt(rho) = Q R: the equations are Q^T sqrt(rho) (U v - V) = 0, each in units of its own weight.
+    _, equations, _ = triangular(phi @ directions.basis, right, logs)
+    equations = equations / np.abs(equations[:, :-1]).max(1, keepdims=True)
+    unit = np.abs(equations[:, :-1]).max(0)
+    matrix = equations[:, :-1] / unit
+    condition = np.linalg.cond(matrix, 1)
+    if not condition <= _WELL_POSED:
+        raise ValueError(
+            f"the equations of the state values have the condition number {condition:.2g}, and their "
+            "solution few digits; expected state features of which none is nearly a combination of the others"
+        )
+    return directions.least(directions.basis @ (np.linalg.solve(matrix, equations[:, -1]) / unit))
 
 
 def _bias(mdp, policy, features, lam):
@@ -379,20 +420,35 @@ def _bias(mdp, policy, features, lam):
     if isinstance(mdp, LinearQuadraticMDP):
         _needs_no_features(features)
         return np.zeros(policy.parameters.shape)
-    gamma, rho = mdp.discount, state_visitation(mdp, policy)
+    rho = state_visitation(mdp, policy)
     error = _fixed_values(mdp, policy, features, lam) - state_values(mdp, policy)
-    error = _summed(mdp, policy, gamma * lam, np.where(rho > 0, error, 0.0))
-    return score_gradient(mdp, policy, gamma * (1 - lam) * mdp.next_values(error))
+    near = replace(mdp, discount=mdp.discount * lam)
+    error = _summed(near, policy, np.where(rho > 0, error, 0.0))
+    return score_gradient(mdp, policy, mdp.discount * (1 - lam) * mdp.next_values(error))
+
+
+def _change(mdp, values):
+    r"""Return :math:`\gamma P v - v`, (..., S, A), as a sum of differences, in which no constant cancels."""
+    S, A = mdp.reward.shape
+    here = values[..., None]
+    if mdp.is_sparse:
+        rows = mdp.transition
+        pair = np.repeat(np.arange(S * A), np.diff(rows.indptr))
+        changes = rows.data * (values[rows.indices] - values[pair // A])
+        inside = np.bincount(pair, changes, minlength=S * A).reshape(S, A)
+    else:
+        inside = (mdp.transition @ (values[..., None, :] - here)[..., None])[..., 0]
+    return mdp.discount * (inside - mdp.ending * here) - (1 - mdp.discount) * here
 
 
 def _step_ahead(mdp, policy, values):
     """Return (I - gamma P_pi) v, shape (..., S)."""
-    return values - mdp.discount * (policy.probs() * mdp.next_values(values)).sum(-1)
+    return -np.vecdot(policy.probs(), _change(mdp, values))
 
 
-def _summed(mdp, policy, discount, values):
+def _summed(near, policy, values):
     """Return (I - discount P_pi)^-1 v; 0 where it does not exist, and nobody gets to."""
-    summed = chain(replace(mdp, discount=discount), policy).solve(values)
+    summed = chain(near, policy).solve(values)
     return np.where(np.isnan(summed), 0.0, summed)
 
 

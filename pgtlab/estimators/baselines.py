@@ -9,8 +9,9 @@ import numpy as np
 
 from pgtlab.chain import chain
 from pgtlab.estimators.signals import rewards_to_go
-from pgtlab.evaluation import Quadratic, action_values, state_values
+from pgtlab.evaluation import Quadratic, action_values, advantages, state_values
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
+from pgtlab.policies.finite import sound_scores
 from pgtlab.rollouts.paths import FinitePaths, LinearQuadraticPaths
 
 
@@ -144,11 +145,16 @@ def _(mdp: FiniteMDP, policy):
     probs = chain(mdp, policy).probs
     if probs.ndim > 2:
         raise ValueError(f"policy is a batch of shape {probs.shape[:-2]}; expected one policy")
-    V, Q = state_values(mdp, policy), action_values(mdp, policy)
-    weight = probs * _squared_scores(policy, probs)
+    V, A = state_values(mdp, policy), advantages(mdp, policy)
+    # Of E[|SC|^2 A] / E[|SC|^2] only the ratios of the weights count: they are taken by their logarithms, for
+    # near a deterministic policy all are tiny.
+    with np.errstate(divide="ignore"):
+        logs = policy.log_probs() + np.log(_squared_scores(policy, probs))
+    largest = logs.max(-1, keepdims=True)
+    weight = np.exp(logs - np.where(np.isfinite(largest), largest, 0.0))
+    # b = V + E[|SC|^2 A] / E[|SC|^2]; what is never done has the weight 0, and need have no Q.
     total = weight.sum(-1)
-    # b = V + E[|SC|^2 (Q - V)] / E[|SC|^2]; what is never done has no say, and need have no Q.
-    excess = np.where(weight > 0, weight * (Q - V[:, None]), 0.0).sum(-1)
+    excess = np.where(weight > 0, weight * A, 0.0).sum(-1)
     return V + np.divide(excess, total, where=total > 0, out=np.zeros_like(total))
 
 
@@ -217,7 +223,13 @@ class BestBaseline:
 
 def _squared_scores(policy, probs):
     """Return |SC(s, a)|^2, shape (S, A)."""
+    A = probs.shape[1]
+    others = np.where(np.eye(A, dtype=bool), 0.0, probs[:, None, :])
     if getattr(policy, "is_tabular", False):
-        # The score of (s, a) is e_sa - sum_b pi(s, b) e_sb.
-        return 1 - 2 * probs + np.square(probs).sum(-1, keepdims=True)
-    return np.square(policy.scores()).sum(-1)
+        # The score of (s, a) is e_sa - sum_b pi(s, b) e_sb: 1 - pi(s, a) there, and pi(s, b) beside.
+        return others.sum(-1) ** 2 + np.square(others).sum(-1)
+    scores = sound_scores(policy)
+    # The mean of the scores is 0, so that of an action is its mean distance from the others, which keeps the
+    # digits of an action that is nearly sure.
+    apart = scores[:, :, None, :] - scores[:, None, :, :]
+    return np.square(np.einsum("sab,sabk->sak", others, apart)).sum(-1)

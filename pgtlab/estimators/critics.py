@@ -22,10 +22,7 @@ def kept(name, values, axes):
     """
     if callable(values):
         return values
-    try:
-        table = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        return _validate.array(name, values, axes)
+    table = _validate.numbers(name, values, f"an array of numbers of shape {axes}")
     _validate.array(name, np.where(np.isnan(table), 0.0, table), axes)
     return _validate.read_only(table)
 
@@ -74,8 +71,8 @@ def _computed(name, function, *points):
             f"{name} is an array; expected a function of {' and '.join(variables)} "
             "for a linear-quadratic problem"
         )
-    found = np.asarray(function(*points), dtype=np.float64)
     call = f"{name}({', '.join(variables)})"
+    found = _validate.numbers(call, function(*points))
     _validate.shape(call, found, points[0].shape, "as the paths have it")
     _validate.finite(f"{call} along the paths, at time and episode ", found)
     return found

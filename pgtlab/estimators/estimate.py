@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from pgtlab import _validate
 from pgtlab.estimators.critics import checked
 from pgtlab.estimators.signals import ReturnToGo, Signal
+from pgtlab.policies.finite import sound_scores
 from pgtlab.rollouts import rollout
 from pgtlab.rollouts.paths import FinitePaths
 
@@ -38,12 +40,18 @@ class Estimate:
         N.
     degrees_of_freedom : int
         Of `standard_error`: the number of groups of episodes between which it was measured, less 1.
+    event_size : ndarray of shape (K,), or float
+        What one of the events that make the sample skew adds to `mean`: its third cumulant over its second.
+        It is b / N if rare events add b each and all else adds nothing, and near 0 where the sample is
+        symmetric. Where there were fewer than 16 such events, or none, it is a bound on what one more episode
+        could have added.
 
     Notes
     -----
     (`mean` - truth) / `standard_error` follows about Student's t distribution with `degrees_of_freedom`; the
     approximation is that of the central limit theorem, for the sums of N / (`degrees_of_freedom` + 1)
-    episodes.
+    episodes. Where the mean rests on a few rare events it is poor, and `event_size` says how poor (see
+    `checks.consistent`).
 
     Examples
     --------
@@ -60,6 +68,7 @@ class Estimate:
     standard_error: np.ndarray
     n_episodes: int
     degrees_of_freedom: int
+    event_size: np.ndarray = field(default=0.0, repr=False)
 
 
 def estimate_gradient(paths, signal):
@@ -116,20 +125,37 @@ def estimate_gradient(paths, signal):
     checked(paths)
     _validate.instance("signal", signal, Signal)
     _at_least_two(paths)
-    score_sums = _finite if isinstance(paths, FinitePaths) else _linear_quadratic
-    # A pivot near the mean keeps the sum of squares free of cancellation.
-    total, spread, pivot, n_groups = 0.0, 0.0, None, 0
-    for sums, sizes in score_sums(paths, signal.weights(paths)):
+    # A pivot near the mean keeps the sums of powers free of cancellation, and a unit those of large numbers
+    # free of overflow.
+    total, spread, cubes, pivot, n_groups = 0.0, 0.0, 0.0, None, 0
+    for sums, sizes in _score_sums(paths, signal):
         if pivot is None:
-            pivot = sums.sum(0) / sizes.sum()
+            pivot, unit = sums.sum(0) / sizes.sum(), _unit(sums)
         total = total + sums.sum(0)
-        spread = spread + (sizes[:, None] * (sums / sizes[:, None] - pivot) ** 2).sum(0)
+        n, off = sizes[:, None], (sums / sizes[:, None] - pivot) / unit
+        spread = spread + (n * off**2).sum(0)
+        cubes = cubes + np.array([(n * n * off**j).sum(0) for j in range(4)])
         n_groups += len(sizes)
     N = paths.n_episodes
     mean = total / N
+    shift = (mean - pivot) / unit
     # sum_g n_g (m_g - m)^2 = sum_g n_g (m_g - pivot)^2 - N (m - pivot)^2
-    spread = np.maximum(spread - N * (mean - pivot) ** 2, 0.0)
-    return Estimate(mean, np.sqrt(spread / ((n_groups - 1) * N)), N, n_groups - 1)
+    spread = np.maximum(spread - N * shift**2, 0.0)
+    # The same for sum_g n_g^2 (m_g - m)^3, which is to that sum as the third cumulant to the second.
+    third = cubes[3] - 3 * shift * cubes[2] + 3 * shift**2 * cubes[1] - shift**3 * cubes[0]
+    size = np.divide(third, spread, where=spread > 0, out=np.zeros_like(mean))
+    few = _few_events(size, spread * (N / n_groups), mean / unit, N)
+    size *= unit
+    # What is normal shows its spread at once: in the linear-quadratic problem nothing is rare.
+    if few.any() and isinstance(paths, FinitePaths):
+        size = np.where(few, _reach(paths, signal) + np.abs(mean), size)
+    error = unit * np.sqrt(spread / ((n_groups - 1) * N))
+    return Estimate(mean, error, N, n_groups - 1, size / N)
+
+
+def mean_gradient(paths, signal):
+    """Return the mean of `estimate_gradient` alone, shape (K,), for which one episode will do."""
+    return sum(sums.sum(0) for sums, _ in _score_sums(paths, signal)) / paths.n_episodes
 
 
 def reinforce(mdp, policy, *, n_episodes, horizon=None, rng):
@@ -234,7 +260,16 @@ def return_estimate(paths):
     checked(paths)
     _at_least_two(paths)
     N, returns = paths.n_episodes, paths.returns
-    return Estimate(float(returns.mean()), float(returns.std(ddof=1) / np.sqrt(N)), N, N - 1)
+    mean = returns.mean()
+    unit = _unit(returns)
+    off = (returns - mean) / unit
+    spread = np.vdot(off, off)
+    size = np.vdot(off * off, off) / spread if spread else 0.0
+    few = _few_events(size, spread, mean / unit, N)
+    size *= unit
+    if few and isinstance(paths, FinitePaths):
+        size = np.abs(paths.mdp.reward).max() * paths.weights.sum() + abs(mean)
+    return Estimate(float(mean), float(unit * np.sqrt(spread / (N - 1) / N)), N, N - 1, float(size / N))
 
 
 def _at_least_two(paths):
@@ -242,6 +277,34 @@ def _at_least_two(paths):
         raise ValueError(
             f"paths holds {paths.n_episodes} episode; expected at least 2, or there is no standard error"
         )
+
+
+def _score_sums(paths, signal):
+    """Return an iterator over sums of score times factor, (G, K), and numbers of episodes in them, (G,)."""
+    sums = _finite if isinstance(paths, FinitePaths) else _linear_quadratic
+    return sums(paths, signal.weights(paths))
+
+
+def _unit(values):
+    """Return the power of 2 below the largest of the numbers in size, in which they lose no digit."""
+    return math.ldexp(0.5, math.frexp(np.abs(values).max())[1])
+
+
+def _few_events(size, spread, mean, N):
+    """Return where N episodes of this sum of squares rest on fewer than 16 events of this size."""
+    # k events of size b have the sum of squares k b^2. What is left of equal numbers by rounding is no event.
+    return (spread <= N * (1e-13 * mean) ** 2) | (spread < 16 * size**2)
+
+
+def _reach(paths, signal):
+    """Return the most that an episode as long as the longest could add to the sum of score times factor."""
+    tables = [each for each in vars(signal).values() if isinstance(each, np.ndarray)]
+    size = np.abs(paths.mdp.reward).max() + 2 * max((np.nanmax(np.abs(each)) for each in tables), default=0.0)
+    # A factor g_t is at most this times the weights from t on, so that the weight of t counts t + 1 times.
+    size *= paths.weights @ np.arange(1.0, paths.n_steps + 1)
+    # A score of a tabular policy has entries up to 1.
+    tabular = getattr(paths.policy, "is_tabular", False)
+    return size * (1.0 if tabular else np.abs(sound_scores(paths.policy)).max((0, 1)))
 
 
 def _finite(paths, factors):

@@ -18,7 +18,7 @@ import numpy as np
 from pgtlab import _validate
 from pgtlab.chain import chain
 from pgtlab.estimators.critics import matrix, table
-from pgtlab.evaluation import action_values
+from pgtlab.evaluation import advantages
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
 from pgtlab.rollouts.horizon import checked
 from pgtlab.visitation import state_visitation
@@ -98,7 +98,8 @@ def _(mdp: FiniteMDP, policy, base, decay, horizon):
     if decay == 0:
         return policy.score_sum(sum(visits)[:, None] * probs * base)
     if T is None:
-        x = action_values(replace(mdp, reward=base, discount=mdp.discount * decay), policy)
+        # x but for what depends on the state alone, which the scores do not see
+        x = advantages(replace(mdp, reward=base, discount=mdp.discount * decay), policy)
         taken = visits[0][:, None] * probs
         # What is never done has no say; at discount 1 its x need not exist.
         return policy.score_sum(taken * np.where(taken > 0, x, 0.0))

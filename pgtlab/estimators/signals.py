@@ -164,6 +164,10 @@ class ReturnToGo(Signal):
     -----
     With an integer horizon the mean is the gradient of the truncated J.
 
+    In the linear-quadratic problem with :math:`\gamma c^2 < 1 \le \gamma |c|^3`, c the drift of the closed
+    loop, the sum over all steps has no mean in the gain. `expectation` is then what the means up to a fixed
+    time tend to, which is the gradient.
+
     References
     ----------
     (20.2)-(20.3). R. S. Sutton and A. G. Barto, *Reinforcement Learning*, 2nd edition, sections 13.3-13.4.

@@ -14,6 +14,9 @@ from pgtlab.formulas.theorem import room_Q, slope_here
 from pgtlab.gradients import policy_gradient
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP
 
+#: Largest discount * |drift|^3 at which a sum over time of the cube of the state has the digits asked for.
+_CUBE = 0.98
+
 
 def critic(R, w):
     """Return the critic of `compatible` with weights w, as a function of places."""
@@ -43,6 +46,18 @@ def error_exists(mdp, policy):
             return (
                 f"discount * drift^4 is {mdp.discount * drift**4:g}; expected below 1, or the mean squared "
                 "error of every critic is infinite"
+            )
+    return ""
+
+
+def cube_exists(mdp, policy):
+    """Return why the mean of |x|^3 is infinite, or nearly so, if it is."""
+    if isinstance(mdp, LinearQuadraticMDP):
+        share = mdp.discount * abs(mdp.drift + mdp.control * float(np.asarray(policy.gain))) ** 3
+        if share > _CUBE:
+            return (
+                f"discount * |drift|^3 is {share:g}; expected at most {_CUBE:g}, or the error of a critic "
+                "times its slope has no mean, or one that no sum over time comes to"
             )
     return ""
 
@@ -236,6 +251,7 @@ FORMULAS = [
         within=DIFFERENCES,
         mutation="features less those of the first action, not centred",
         mistaken=along(lambda R: _missed_times(R, off_centre(R))),
+        obstacle=cube_exists,
     ),
     Formula(
         id="18.3",

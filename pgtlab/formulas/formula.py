@@ -11,6 +11,7 @@ from pgtlab import _validate
 from pgtlab.chain import chain
 from pgtlab.formulas.finite import FiniteRoutes
 from pgtlab.formulas.gaussian import GaussianRoutes
+from pgtlab.formulas.reach import check_finite, check_gaussian
 from pgtlab.formulas.specimen import specimen
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
 from pgtlab.policies import FinitePolicy, LinearGaussianPolicy
@@ -33,10 +34,10 @@ def routes(mdp, policy):
 def _routes(mdp, policy):
     if isinstance(mdp, LinearQuadraticMDP):
         _validate.instance("policy", policy, LinearGaussianPolicy)
-        kind = GaussianRoutes
+        kind, check_reach = GaussianRoutes, check_gaussian
     elif isinstance(mdp, FiniteMDP):
         _validate.instance("policy", policy, FinitePolicy)
-        kind = FiniteRoutes
+        kind, check_reach = FiniteRoutes, check_finite
     else:
         raise not_a_problem(mdp)
     batch = np.shape(policy.parameters)[:-1]
@@ -45,7 +46,9 @@ def _routes(mdp, policy):
     # Only to refuse, in the words of `chain`, what does not go together or has no value.
     process = chain(mdp, policy)
     _ = process.ends if kind is FiniteRoutes else process.curvature
-    return kind(mdp, policy)
+    found = kind(mdp, policy)
+    check_reach(found)
+    return found
 
 
 def along(side):
@@ -78,7 +81,7 @@ class Formula:
         holds for the object that was built to meet it, and the mistake is one that was not. An algorithm
         stands for its exact mean or its fixed point. For a bound the left side is at most the right one.
     statement : str
-        In LaTeX.
+        In LaTeX, without its conditions; they stand in the book, at the formula's label.
     left_route, right_route : str
         How each side is found.
     left, right : callable of (mdp, policy)
@@ -152,8 +155,9 @@ class Formula:
         Raises
         ------
         ValueError
-            If the formula does not apply, the policy is a batch or does not fit the problem, or what the
-            formula is about does not exist (see `chain`).
+            If the formula does not apply, the policy is a batch or does not fit the problem, what the
+            formula is about does not exist (see `chain`), or the problem is so near an edge that the second
+            routes, plain sums and difference quotients, have not the digits.
         TypeError
             If an argument is of the wrong type.
         """

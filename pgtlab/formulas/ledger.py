@@ -85,7 +85,9 @@ def check_all(mdp, policy):
     -----
     Less than a second for a problem of six states. The sums over time take log(1e17) / (1 - discount)
     terms. Within a few hundredths of where the return ceases to exist, such as a closed loop with
-    discount * drift^2 close to 1, the difference quotients have fewer digits than the formulas ask for.
+    discount * drift^2 close to 1, the difference quotients have fewer digits than the formulas ask for. A
+    problem is refused where some action is taken less than 1e-8 times as often as others, a score is above
+    100, or features are nearly dependent: there the second routes cannot judge the first.
 
     Examples
     --------

@@ -203,7 +203,7 @@ FORMULAS = [
         kind="condition",
         statement=r"""\max_\pi J(\pi) = J(\pi^*), \quad
 \pi^*(s) \in \arg\max_a \big( R^a_s + \gamma \textstyle\int P^a_{s,s'} V^*(s') \, ds' \big), \qquad
-J(\pi_\theta) \le J(\pi^*)""",
+J(\pi_\theta) \le J(\pi^*) \qquad (\gamma < 1)""",
         left_route="return of the greedy policy by a solve",
         right_route="value iteration",
         left=along(_deterministic_and_this),

@@ -23,33 +23,43 @@ class FiniteMDP:
     Parameters
     ----------
     transition : array_like, shape (S, A, S)
-        ``transition[s, a, p]`` is the probability of going from s to p under action a. For large
-        problems a SciPy sparse matrix of shape (S*A, S) with row ``s*A + a``, or a list of A sparse
-        matrices of shape (S, S), one for each action.
+        ``transition[s, a, p]`` is the probability of going from s to p under action a: the first axis is the
+        state that is left. A matrix for each action, shape (A, S, S), as other toolboxes have it, goes into
+        `from_matrices`; where A = S the two cannot be told apart by their shape. For large problems a SciPy
+        sparse matrix of shape (S*A, S) with row ``s*A + a``.
     reward : array_like, shape (S, A)
         Expected reward of action a in state s. A reward that depends on the next state enters by its
-        mean, ``(transition * reward_of_next).sum(-1)``.
+        mean, ``(transition * reward_of_next).sum(-1)``. An action that is not allowed in a state repeats
+        the row and the reward of one that is; minus infinity is refused.
     initial : array_like, shape (S,)
         Start distribution :math:`p_0`; sums to 1.
     discount : float
         :math:`\gamma` in [0, 1]. With 1 every episode must be sure to end.
+    smallest_ending : float
+        The smallest probability of an end that is meant, in [0, 1]. A row that misses 1 by less, but by more
+        than rounding, is refused.
 
     Attributes
     ----------
     ending : ndarray, shape (S, A)
-        Probability that the episode ends after action a in state s. A row total that misses 1 by at
-        most 1e-10 counts as 1.
+        Probability that the episode ends after action a in state s: what the row misses of 1.
 
     Raises
     ------
     ValueError
         If a shape does not fit, an entry is not finite, a probability is negative, a row sums to more
-        than 1, `initial` does not sum to 1, or `discount` is outside [0, 1].
+        than 1 or misses it by less than `smallest_ending`, `initial` does not sum to 1, or `discount` is
+        outside [0, 1].
     TypeError
-        If an argument is not made of numbers.
+        If an argument is not made of numbers: text, complex numbers and dates are none.
 
     Notes
     -----
+    What is 1 but for rounding is 1: a row whose sum misses 1 by at most 1e-10, or by at most 8 units in the
+    last place of the type that it came in (9.5e-7 for float32, 7.8e-3 for float16), is divided by it. So is
+    `initial`. What a row misses beyond that is an end. But 0.333 three times misses 1 by 0.001, as does an
+    episode that ends once in a thousand steps: below `smallest_ending` you are asked which is meant.
+
     The arrays are copied and write-protected. Sparse transitions are kept as one CSR array of shape
     (S*A, S).
 
@@ -72,30 +82,81 @@ class FiniteMDP:
     reward: np.ndarray
     initial: np.ndarray
     discount: float
+    smallest_ending: float = 0.002
     ending: np.ndarray = field(init=False)
 
     def __post_init__(self):
         reward = _reward(self.reward)
         S, A = reward.shape
-        if _is_sparse(self.transition) or _is_list_of_sparse(self.transition):
-            transition = _stacked(self.transition, S, A)
-            _validate.finite("transition.data", transition.data)
-            _validate.not_negative("transition.data", transition.data)
-            totals = (transition @ np.ones(S)).reshape(S, A)
-        else:
-            transition = _validate.array("transition", self.transition, "(S, A, S)")
+        transition = (
+            _stacked(self.transition, S, A) if _is_sparse(self.transition) else _dense(self.transition)
+        )
+        within = _validate.rounding(self.transition)
+        if isinstance(transition, np.ndarray):
             _validate.shape("transition", transition, (S, A, S), f"to go with reward of shape {(S, A)}")
-            _validate.not_negative("transition", transition)
-            totals = transition @ np.ones(S)
+        totals = (transition @ np.ones(S)).reshape(S, A)
+        smallest = _validate.in_unit_interval("smallest_ending", self.smallest_ending)
+        ending = _validate.endings("transition", totals, within, smallest)
         initial = _validate.array("initial", self.initial, "(S,)")
         _validate.shape("initial", initial, (S,), f"to go with reward of shape {(S, A)}")
-        _validate.distribution("initial", initial)
+        initial = _validate.distribution("initial", initial, _validate.rounding(self.initial))
         put = object.__setattr__
-        put(self, "transition", transition)
+        put(self, "transition", _sure(transition, np.where(ending > 0, 1.0, totals)))
         put(self, "reward", reward)
         put(self, "initial", initial)
         put(self, "discount", _validate.discount(self.discount))
-        put(self, "ending", _validate.rows("transition", totals))
+        put(self, "smallest_ending", smallest)
+        put(self, "ending", _validate.read_only(ending))
+
+    @classmethod
+    def from_matrices(cls, matrices, reward, initial, discount, *, smallest_ending=0.002):
+        r"""Build the problem from a transition matrix for each action, as other toolboxes have it.
+
+        Parameters
+        ----------
+        matrices : array_like, shape (A, S, S), or list of A matrices of shape (S, S)
+            ``matrices[a][s, p]`` is the probability of going from s to p under action a. SciPy sparse
+            matrices stay sparse.
+        reward : array_like, shape (S, A)
+            As for `FiniteMDP`, a row for each state.
+        initial : array_like, shape (S,)
+            Start distribution :math:`p_0`.
+        discount : float
+            :math:`\gamma` in [0, 1].
+        smallest_ending : float
+            As for `FiniteMDP`.
+
+        Returns
+        -------
+        FiniteMDP
+
+        Raises
+        ------
+        ValueError, TypeError
+            As for `FiniteMDP`.
+
+        Examples
+        --------
+        Two states and two actions, of which the second switches. As a row for each state the same numbers
+        would be another problem.
+
+        >>> stay, switch = [[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]
+        >>> mdp = FiniteMDP.from_matrices([stay, switch], [[1.0, 0.0], [2.0, 0.0]], [1.0, 0.0], 0.9)
+        >>> mdp.transition[0]
+        array([[1., 0.],
+               [0., 1.]])
+        """
+        if isinstance(matrices, list | tuple) and len(matrices) and all(map(_is_sparse, matrices)):
+            transition = _by_state(matrices, np.shape(reward))
+        else:
+            try:
+                _validate.array("matrices", matrices, "(A, S, S)")
+            except ValueError as error:
+                raise _with_other_convention(
+                    error, np.shape(matrices), 0, "(S, A, S), a row for each state, goes into FiniteMDP(...)"
+                ) from None
+            transition = np.swapaxes(matrices, 0, 1)
+        return cls(transition, reward, initial, discount, smallest_ending)
 
     @classmethod
     def from_gymnasium(cls, table, initial, discount):
@@ -150,19 +211,21 @@ class FiniteMDP:
                     f"state {s} {'has actions ' + str(sorted(table[s])) if s in table else 'is missing'}"
                 )
             for a in range(A):
-                total = 0.0
-                for outcome in table[s][a]:
-                    probability, following, pay, terminated = _outcome(outcome, s, a, S)
-                    total += probability
-                    reward[s, a] += probability * pay
-                    transition[s, a, following] += 0.0 if terminated else probability
-                if abs(total - 1.0) > _validate.ROUNDING:
+                outcomes = [_outcome(outcome, s, a, S) for outcome in table[s][a]]
+                total = sum(outcome[0] for outcome in outcomes)
+                within = _validate.rounding([outcome[0] for outcome in table[s][a]])
+                if abs(total - 1.0) > within:
                     raise ValueError(
                         f"the probabilities of table[{s}][{a}] sum to {total:.12g}; "
-                        f"expected 1 within {_validate.ROUNDING}. What ends the episode is an outcome too, "
+                        f"expected 1 within {within:.2g}. What ends the episode is an outcome too, "
                         f"marked as terminated"
                     )
-        return cls(transition, reward, initial, discount)
+                for probability, following, pay, terminated in outcomes:
+                    share = probability / total
+                    reward[s, a] += share * pay
+                    transition[s, a, following] += 0.0 if terminated else share
+        # Here an end is always meant.
+        return cls(transition, reward, initial, discount, smallest_ending=0.0)
 
     @property
     def n_states(self):
@@ -231,13 +294,14 @@ class FiniteMDP:
 
     def __reduce__(self):
         # Through the constructor: a bare copy of the arrays would not be write-protected.
-        return FiniteMDP, (self.transition, self.reward, self.initial, self.discount)
+        parts = (self.transition, self.reward, self.initial, self.discount, self.smallest_ending)
+        return FiniteMDP, parts
 
     def __repr__(self):
         sparse = ", sparse" if self.is_sparse else ""
         return (
             f"FiniteMDP(n_states={self.n_states}, n_actions={self.n_actions}, "
-            f"discount={self.discount:g}{sparse})"
+            f"discount={_validate.shown(self.discount)}{sparse})"
         )
 
 
@@ -250,7 +314,48 @@ def _reward(value):
                 f"{error}. A reward that depends on the next state enters by its mean, "
                 "(transition * reward).sum(-1)"
             ) from None
+        if "is -inf" in str(error):
+            raise ValueError(
+                f"{error}. An action that is not allowed in a state repeats the row and the reward of one "
+                "that is"
+            ) from None
         raise
+
+
+def _dense(value):
+    """Return transitions as a read-only array of probabilities (S, A, S)."""
+    if isinstance(value, list | tuple) and any(map(_is_sparse, value)):
+        raise TypeError(
+            "transition is a list of sparse matrices; expected one of shape (S*A, S). A list of matrices "
+            "(S, S), one for each action, goes into FiniteMDP.from_matrices"
+        )
+    try:
+        transition = _validate.array("transition", value, "(S, A, S)")
+    except ValueError as error:
+        raise _with_other_convention(
+            error,
+            np.shape(value),
+            1,
+            "(A, S, S), a matrix for each action, goes into FiniteMDP.from_matrices",
+        ) from None
+    _validate.not_negative("transition", transition)
+    return transition
+
+
+def _with_other_convention(error, shape, axis, words):
+    """Return the error, with words on the other order of axes if `shape` has S at `axis` and last."""
+    seems = len(shape) == 3 and shape[axis] == shape[2] != shape[1 - axis]
+    return ValueError(f"{error}. {words}") if seems else error
+
+
+def _sure(transition, totals):
+    """Return transitions divided by their row totals, where those are 1 but for rounding."""
+    totals = np.where(_validate.was_rounded(totals, totals.shape[0]), totals, 1.0)
+    if (totals == 1.0).all():
+        return transition
+    if isinstance(transition, np.ndarray):
+        return _validate.read_only(transition / totals[..., None])
+    return _frozen(transition.multiply(1 / totals.reshape(-1, 1)).tocsr())
 
 
 def _is_sparse(value):
@@ -259,35 +364,47 @@ def _is_sparse(value):
     return module is not None and module.issparse(value)
 
 
-def _is_list_of_sparse(value):
-    return isinstance(value, list | tuple) and len(value) > 0 and all(map(_is_sparse, value))
-
-
 def _stacked(value, S, A):
-    """Return sparse transitions as one read-only CSR array of shape (S*A, S) with row s*A + a."""
-    from scipy.sparse import csr_array, vstack
+    """Return sparse transitions as a read-only CSR array of shape (S*A, S) with row s*A + a."""
+    from scipy.sparse import csr_array
 
-    if _is_sparse(value):
-        _validate.shape("transition", value, (S * A, S), f"(S*A, S) to go with reward of shape {(S, A)}")
-        rows = csr_array(value, dtype=np.float64, copy=True)
-    else:
-        if len(value) != A:
-            raise ValueError(f"transition has {len(value)} matrices; expected {A}, one for each action")
-        for a, matrix in enumerate(value):
-            _validate.shape(f"transition[{a}]", matrix, (S, S), f"to go with reward of shape {(S, A)}")
-        # Stacked action by action, row a*S + s; then put into the order s*A + a.
-        rows = csr_array(vstack(value, format="csr"), dtype=np.float64)
-        rows = rows[np.arange(A * S).reshape(A, S).T.ravel()]
+    _validate.shape("transition", value, (S * A, S), f"(S*A, S) to go with reward of shape {(S, A)}")
+    if value.dtype.kind not in "buif":
+        raise TypeError(f"transition must be made of numbers, got {value.dtype}")
+    rows = csr_array(value, dtype=np.float64, copy=True)
     rows.sum_duplicates()
+    _validate.finite("transition.data", rows.data)
+    _validate.not_negative("transition.data", rows.data)
+    return _frozen(rows)
+
+
+def _frozen(rows):
     for part in (rows.data, rows.indices, rows.indptr):
         part.flags.writeable = False
     return rows
+
+
+def _by_state(matrices, shape):
+    """Return sparse matrices, one for each action, as one of shape (S*A, S) with row s*A + a."""
+    from scipy.sparse import vstack
+
+    A, S = len(matrices), shape[0] if shape else 0
+    if shape != (S, A):
+        raise ValueError(
+            f"there are {A} matrices, one for each action, but reward has shape {shape}; expected (S, {A})"
+        )
+    for a, matrix in enumerate(matrices):
+        _validate.shape(f"matrices[{a}]", matrix, (S, S), f"to go with reward of shape {shape}")
+    # Stacked action by action, row a*S + s; then put into the order s*A + a.
+    rows = vstack(matrices, format="csr")
+    return rows[np.arange(A * S).reshape(A, S).T.ravel()]
 
 
 def _outcome(outcome, s, a, S):
     try:
         probability, following, pay, terminated = outcome
         following = _validate.count("next state", following)
+        probability, pay, terminated = (_validate.number("", each) for each in (probability, pay, terminated))
     except (TypeError, ValueError):
         following = S
     if following >= S:
@@ -295,4 +412,4 @@ def _outcome(outcome, s, a, S):
             f"table[{s}][{a}] has the outcome {outcome!r}; "
             f"expected (probability, next state from 0 to {S - 1}, reward, terminated)"
         )
-    return float(probability), following, float(pay), bool(terminated)
+    return probability, following, pay, terminated != 0

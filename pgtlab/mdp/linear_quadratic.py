@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+import numpy as np
+
 from pgtlab import _validate
+
+#: Largest size of what is multiplied with itself, up to the fourth power, and of the costs.
+_LARGEST, _LARGEST_COST = 1e75, 1e150
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class LinearQuadraticMDP:
     Raises
     ------
     ValueError
-        If a number is not finite or outside its range.
+        If a number is not finite or outside its range, a cost above 1e150, or another number above 1e75 in
+        size: squares and fourth powers of the state would not be numbers any more.
     TypeError
         If an argument is not a number.
 
@@ -65,7 +71,10 @@ class LinearQuadraticMDP:
         for each in fields(self):
             signed = each.name in ("drift", "control", "initial_mean")
             check = _validate.number if signed else _validate.at_least_zero
-            object.__setattr__(self, each.name, check(each.name, getattr(self, each.name)))
+            value = check(each.name, getattr(self, each.name))
+            largest = _LARGEST_COST if each.name in ("state_cost", "action_cost") else _LARGEST
+            _validate.at_most(each.name, np.float64(value), largest)
+            object.__setattr__(self, each.name, value)
         _validate.discount(self.discount)
         if self.discount == 1:
             raise ValueError(

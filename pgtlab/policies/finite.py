@@ -10,6 +10,12 @@ import numpy as np
 
 from pgtlab import _validate
 
+#: Share of the largest score of its state by which the scores of a policy of one's own may miss their mean 0.
+_MEAN_ZERO = 1e-6
+
+#: And share of the largest score of all states, or of 1.
+_ROUNDED_ZERO = 1e-9
+
 
 class FinitePolicy(ABC):
     r"""Stochastic policy :math:`\pi(s, a; \theta)` over finitely many states and actions.
@@ -68,7 +74,7 @@ class FinitePolicy(ABC):
         return self.scores()[..., state, action, :]
 
     def log_prob(self, state, action):
-        r"""Logarithm of a probability, :math:`\log \pi(s, a; \theta)`.
+        r"""Logarithm of a probability, :math:`\log \pi(s, a; \theta)`; minus infinity where it is 0.
 
         Parameters
         ----------
@@ -79,7 +85,19 @@ class FinitePolicy(ABC):
         ndarray, shape (..., N)
         """
         state, action = self._indices(state, action)
-        return np.log(self.probs()[..., state, action])
+        with np.errstate(divide="ignore"):
+            return np.log(np.asarray(self.probs())[..., state, action])
+
+    def log_probs(self):
+        r"""Logarithms of all the probabilities, :math:`\log \pi(s, a; \theta)`, shape (..., S, A).
+
+        By `log_prob`: whoever writes that without taking the logarithm of a probability that underflows has
+        done enough. Minus infinity says that the action is never taken; a finite number, that it is, even
+        if its probability underflows to 0.
+        """
+        S, A = np.shape(self.probs())[-2:]
+        flat = self.log_prob(np.repeat(np.arange(S), A), np.tile(np.arange(A), S))
+        return flat.reshape(*flat.shape[:-1], S, A)
 
     def sample(self, state, *, rng):
         r"""Draw an action :math:`a \sim \pi(s, \cdot; \theta)` for each state.
@@ -110,10 +128,10 @@ class FinitePolicy(ABC):
         -------
         ndarray, shape (..., K)
         """
-        return np.einsum("...sa,...sak->...k", weights, self.scores())
+        return np.einsum("...sa,...sak->...k", weights, sound_scores(self))
 
     def _indices(self, state, action):
-        S, A = self.probs().shape[-2:]
+        S, A = np.shape(self.probs())[-2:]
         return _validate.indices("state", state, S), _validate.indices("action", action, A)
 
 
@@ -228,9 +246,7 @@ class SoftmaxPolicy(FinitePolicy):
 
     @cached_property
     def _probs(self):
-        logits = self.logits()
-        # The largest preference of each state is taken off, so that no exponential overflows.
-        weight = np.exp(logits - logits.max(-1, keepdims=True))
+        weight = np.exp(self._below_largest())
         return _validate.read_only(weight / weight.sum(-1, keepdims=True))
 
     def log_prob(self, state, action):
@@ -245,10 +261,29 @@ class SoftmaxPolicy(FinitePolicy):
         ndarray, shape (..., N)
         """
         state, action = self._indices(state, action)
-        logits = self.logits()
-        top = logits.max(-1, keepdims=True)
-        total = top[..., 0] + np.log(np.exp(logits - top).sum(-1))
-        return logits[..., state, action] - total[..., state]
+        return self.log_probs()[..., state, action]
+
+    def log_probs(self):
+        r"""Logarithms of all the probabilities, :math:`\log \pi(s, a; \theta)`, shape (..., S, A)."""
+        below = self._below_largest()
+        others = np.exp(below)
+        np.put_along_axis(others, below.argmax(-1, keepdims=True), 0.0, axis=-1)
+        # log sum_b exp(l_b) = l_max + log(1 + sum of the others, each of at most 1)
+        return below - np.log1p(others.sum(-1, keepdims=True))
+
+    def _below_largest(self):
+        """Return the preferences less the largest of each state, (..., S, A)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = self.logits()
+            # So no exponential overflows.
+            below = logits - logits.max(-1, keepdims=True)
+        if np.isnan(below.sum()):
+            at = _validate.first(~np.isfinite(logits))
+            raise ValueError(
+                f"the preference of [state, action] = {list(at[-2:])} is {logits[at]}; expected a finite "
+                "number: features and parameters are too large"
+            )
+        return below
 
     def scores(self):
         r"""Scores :math:`\phi(s, a) - \sum_{a'} \pi(s, a') \phi(s, a')`, shape (..., S, A, K)."""
@@ -296,6 +331,35 @@ class SoftmaxPolicy(FinitePolicy):
         S, A, K = self.features.shape
         batch = f", batch={self.parameters.shape[:-1]}" if self.parameters.ndim > 1 else ""
         return f"SoftmaxPolicy(n_states={S}, n_actions={A}, n_parameters={K}{batch})"
+
+
+def sound_scores(policy):
+    """Return the scores of a policy (..., S, A, K), 0 in place of NaN where an action is never taken.
+
+    Raises ValueError for what no score can be: another shape, a number that is not finite, or a mean under
+    the policy, in some state, that is not 0 within a millionth of the largest score there.
+    """
+    if type(policy) is SoftmaxPolicy:
+        return policy.scores()
+    probs, scores = policy.probs(), _validate.numbers("policy.scores()", policy.scores())
+    expected = (*probs.shape, np.shape(policy.parameters)[-1])
+    _validate.shape(
+        "policy.scores()", scores, expected, "for each state and action a number for each parameter"
+    )
+    scores = np.where(np.isnan(scores) & (probs == 0)[..., None], 0.0, scores)
+    _validate.finite("policy.scores()", scores)
+    mean = (probs[..., None, :] @ scores)[..., 0, :]
+    largest = np.abs(scores).max(-2)
+    # Where a parameter changes nothing, its scores are what rounding left of 0.
+    rounded = _ROUNDED_ZERO * np.maximum(1.0, largest.max(-2, keepdims=True))
+    at = _validate.first(np.abs(mean) > _MEAN_ZERO * largest + rounded)
+    if at is not None:
+        *state, k = at
+        raise ValueError(
+            f"the mean of policy.scores(){_validate.subscript((*state, ':', k))} under the policy is "
+            f"{mean[at]:.6g}; expected 0. checks.sound_policy(policy) looks for the cause"
+        )
+    return scores
 
 
 def _fits(parameters, features_shape):

@@ -8,6 +8,9 @@ import numpy as np
 
 from pgtlab import _validate
 
+#: Largest gain, and largest size of the logarithm of the std: fourth powers of both sides stay floats.
+_LARGEST_GAIN, _LARGEST_LOG_STD = 1e75, 170.0
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LinearGaussianPolicy:
@@ -19,14 +22,15 @@ class LinearGaussianPolicy:
     Parameters
     ----------
     gain : float or array_like, shape (...)
-        Feedback gain k.
+        Feedback gain k, at most 1e75 in size.
     log_std : float or array_like, shape (...)
-        Logarithm of the standard deviation :math:`\sigma` of the action.
+        Logarithm of the standard deviation :math:`\sigma` of the action, from -170 to 170, so that
+        :math:`\sigma` is from 1e-74 to 1e74 and its fourth power is a number still.
 
     Raises
     ------
     ValueError
-        If an entry is not finite or the shapes do not broadcast.
+        If an entry is not finite or out of its range, or the shapes do not broadcast.
     TypeError
         If an argument is not made of numbers.
 
@@ -45,6 +49,8 @@ class LinearGaussianPolicy:
     def __post_init__(self):
         gain = _validate.array("gain", self.gain, "(...,)")
         log_std = _validate.array("log_std", self.log_std, "(...,)")
+        _validate.at_most("gain", gain, _LARGEST_GAIN)
+        _validate.at_most("log_std", log_std, _LARGEST_LOG_STD)
         try:
             gain, log_std = np.broadcast_arrays(gain, log_std)
         except ValueError:

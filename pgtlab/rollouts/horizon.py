@@ -29,8 +29,9 @@ class GeometricHorizon:
 
     Notes
     -----
-    The variance grows as q falls. In the linear-quadratic problem with closed-loop drift c it is infinite
-    once :math:`\gamma^2 c^4 \ge q`.
+    The variance grows as q falls. In the linear-quadratic problem with closed-loop drift c that of a return
+    is infinite once :math:`\gamma^2 \max(1, c^4) \ge q`, and that of REINFORCE in the gain, where each score
+    grows with the state, once :math:`\gamma^2 \max(1, c^6) \ge q`.
 
     References
     ----------
@@ -52,7 +53,7 @@ class GeometricHorizon:
     def __post_init__(self):
         q = _validate.number("continuation", self.continuation)
         if not 0 < q < 1:
-            raise ValueError(f"continuation is {q:g}; expected a number above 0 and below 1")
+            raise ValueError(f"continuation is {_validate.shown(q)}; expected a number above 0 and below 1")
         object.__setattr__(self, "continuation", q)
 
     def sample(self, n_episodes, *, rng):
@@ -67,6 +68,8 @@ class GeometricHorizon:
         -------
         ndarray of int, shape (n_episodes,)
         """
+        n_episodes = _validate.count("n_episodes", n_episodes)
+        _validate.room(f"a number for each of {n_episodes} episodes", 8 * n_episodes)
         return rng.geometric(1 - self.continuation, size=n_episodes)
 
 

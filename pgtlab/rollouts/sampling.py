@@ -22,6 +22,9 @@ _BATCH = 8192
 #: Steps for which room is made at first where episodes may end sooner.
 _FIRST_STEPS = 64
 
+#: Steps without a horizon after which an episode is taken to go on for ever in practice.
+_MOST_STEPS = 10**6
+
 
 @singledispatch
 def rollout(mdp, policy, *, n_episodes, horizon=None, rng):
@@ -50,8 +53,9 @@ def rollout(mdp, policy, *, n_episodes, horizon=None, rng):
     Raises
     ------
     ValueError
-        If `n_episodes` or `horizon` is below 1, the policy is a batch or does not fit the problem, or no
-        horizon is given and an episode need not end.
+        If `n_episodes` or `horizon` is below 1, the paths would take more than 16 GiB, the policy is a batch
+        or does not fit the problem, or no horizon is given and an episode need not end, or has not ended
+        after a million steps.
     TypeError
         If an argument is of the wrong type.
 
@@ -212,6 +216,7 @@ class _Steps:
     """How far each episode goes, and the tables that fill up as they go."""
 
     def __init__(self, n_episodes, horizon, may_end, *, rng):
+        _validate.room(f"a number for each of {n_episodes} episodes", 8 * n_episodes)
         self._n_episodes = n_episodes
         self._lengths = None
         if isinstance(horizon, GeometricHorizon):
@@ -225,6 +230,11 @@ class _Steps:
         """Yield t = 0, 1, ... up to the horizon."""
         t = 0
         while t != self._limit:
+            if self._limit is None and t == _MOST_STEPS:
+                raise ValueError(
+                    f"horizon is missing and an episode has made {t} steps without an end, which this policy "
+                    "reaches too rarely. Give one, such as horizon=1000 or horizon=GeometricHorizon(0.999)"
+                )
             self._made = t + 1
             yield t
             t += 1
@@ -270,6 +280,7 @@ class _Table:
         self._values = self._new(rows, columns, dtype)
 
     def _new(self, rows, columns, dtype):
+        _validate.room(f"{rows} steps of {columns} episodes", rows * columns * np.dtype(dtype).itemsize)
         if self._empty is None:
             return np.empty((rows, columns), dtype)
         return np.full((rows, columns), self._empty, dtype)

@@ -163,6 +163,11 @@ def values(P, r, gamma):
     -------
     sympy.Matrix, shape (S, 1)
 
+    Notes
+    -----
+    A fraction wherever :math:`I - \gamma P` has an inverse. It is the sum over time for numbers with which
+    that sum converges: gamma below 1, or gamma = 1 and an end that is sure from every state.
+
     Examples
     --------
     >>> values(sp.Matrix([[1]]), sp.Matrix([1]), sp.Symbol("gamma"))
@@ -305,6 +310,12 @@ def policy_gradient(mdp, policy):
     Returns
     -------
     sympy.Matrix, shape (K, 1)
+
+    Notes
+    -----
+    It is the derivative of `expected_return` wherever both are fractions without a zero below. For gamma = 1
+    that is so if, at the parameters put in, the end is sure from every state, whether the start reaches it
+    or not; proof "point 6" has an example where it is not, and the derivative is another.
 
     Examples
     --------

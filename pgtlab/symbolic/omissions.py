@@ -254,6 +254,30 @@ def _lines_exchange():
     Q = H_xx * lq.state**2 + 2 * H_xu * lq.state * lq.action + H_uu * lq.action**2
     outside, inside = lq.policy_mean(Q).diff(lq.gain), lq.policy_mean(lq.scores[0] * Q)
     yield Line("Gaussian policy, quadratic Q: d/dk goes into the integral", outside, inside)
+    yield from _lines_places_that_only_neighbours_reach()
+    yield from _lines_bound_outside_the_integral()
+
+
+def _lines_places_that_only_neighbours_reach():
+    # Two states pay 1 and -1 for each stay; to enter and to leave them has probabilities of order t^2.
+    t = sp.Symbol("t", real=True)
+    enter, leave = sp.Matrix([t**2 * (2 + t) / 8, t**2 / 4]), t**2 / 2
+    J = enter.dot(sp.Matrix([1, -1])) * (1 - leave) / leave
+    yield Line("gamma = 1, two states that are reached only for t other than 0: J", J, t / 4 * (1 - t**2 / 2))
+    quarter = sp.Matrix([sp.Rational(1, 4), 0, 0])
+    slopes = [sp.cancel(J).diff(t).subs(t, 0), *enter.diff(t).subs(t, 0)]
+    yield Line("so dJ = 1/4 at t = 0, where the start has no dpi other than 0", sp.Matrix(slopes), quarter)
+
+
+def _lines_bound_outside_the_integral():
+    # One step, reward 1 for actions a > 0; t > 0 adds a bump on [t, 2 t] to the density 1/2 of these.
+    t, a = sp.Symbol("t", positive=True), sp.Symbol("a", positive=True)
+    bump = 8 * (a / t - 1) ** 2 * (2 - a / t) ** 2
+    J = sp.Rational(1, 2) + sp.integrate(sp.expand(bump), (a, t, 2 * t))
+    yield Line("a bump that grows with t: dJ = 4/15 for all t", J.diff(t), sp.Rational(4, 15))
+    top, rate = 3 * t / 2, sp.expand(bump.diff(t))
+    size = sp.integrate(rate, (a, top, 2 * t)) - sp.integrate(rate, (a, t, top))
+    yield Line("for each action dpi = 0 at t = 0; else the integral of |dpi| is 3", 2 * size, sp.Integer(3))
 
 
 def _lines_best():

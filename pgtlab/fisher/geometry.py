@@ -1,4 +1,4 @@
-"""Owns the geometry of policies: Fisher information, Kullback-Leibler divergence, the natural gradient."""
+"""Owns the Fisher information, the natural gradient and the divergence of a policy on a problem."""
 
 from __future__ import annotations
 
@@ -8,18 +8,12 @@ import numpy as np
 
 from pgtlab import _validate
 from pgtlab.chain import chain
-from pgtlab.chain.finite import lapack
-from pgtlab.evaluation import advantages
-from pgtlab.gradients import policy_gradient
+from pgtlab.evaluation import action_values, advantages
+from pgtlab.fisher.contrasts import contrasts
+from pgtlab.fisher.least_squares import least_squares_on_score
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
-from pgtlab.policies import LinearGaussianPolicy, SoftmaxPolicy
+from pgtlab.policies import LinearGaussianPolicy
 from pgtlab.visitation import state_visitation
-
-#: Singular values of the weighted scores below this share of the largest one count as zero.
-RANK_TOLERANCE = 1e-12
-
-#: Condition number of the Fisher information, in the 1-norm, up to which the normal equations are solved.
-WELL_CONDITIONED = 1e8
 
 
 @singledispatch
@@ -74,7 +68,10 @@ def fisher_information(mdp, policy):
 
 @fisher_information.register
 def _(mdp: FiniteMDP, policy):
-    X = _scaled_scores(policy, state_visitation(mdp, policy)[..., None] * policy.probs())
+    # The sum over the actions of a state is the covariance of the scores, whose mean is 0.
+    rho = state_visitation(mdp, policy)
+    equations = contrasts(mdp, policy, rho)
+    X = np.exp(equations.log_weights / 2)[..., None] * equations.rows
     return np.swapaxes(X, -1, -2) @ X
 
 
@@ -111,19 +108,28 @@ def natural_policy_gradient(mdp, policy):
     Raises
     ------
     ValueError
-        If the policy does not fit the problem, or the expected return does not exist (see `chain`).
+        If the policy does not fit the problem, the expected return does not exist (see `chain`), the theorem
+        does not hold (see `policy_gradient`), the solution hangs on visits below 1e-300, or rounding leaves
+        open whether features are dependent.
     TypeError
         If an argument is of the wrong type.
 
     Notes
     -----
-    It solves the least squares problem :math:`\sqrt{\rho \pi} \, (\mathrm{SC} \cdot w - A) \to \min`. Where
-    the condition number of the Fisher information, in the 1-norm, is at most 1e8, by its Cholesky factor and
-    one step of refinement on the residual: the relative error is about 1e-16 times that condition number, as
-    with singular values. Else, and so wherever it is singular, by the singular values of
-    :math:`\sqrt{\rho \pi} \, \mathrm{SC}`: those below 1e-12 of the largest count as zero. Nothing is ever
-    added to the Fisher information. With many parameters the cost is about twice that of forming it, or six
-    times by the singular values. A tabular policy needs neither.
+    It solves the least squares problem :math:`\sqrt{\rho \pi} \, (\mathrm{SC} \cdot w - A) \to \min`, written
+    with the differences between actions, so that nothing cancels near a deterministic policy; probabilities
+    enter by their logarithms and need not be above 1e-308. For a tabular softmax policy the solution is the
+    advantage minus its plain mean over the actions, in the states that the policy visits, be it ever so
+    seldom: neither visits nor probabilities count.
+
+    Else, where the condition number of the Fisher information, in the 1-norm, is at most 1e8, by its Cholesky
+    factor and one step of refinement on the residual: the relative error is about 1e-16 times that condition
+    number. Otherwise what the scores can tell apart is found from the scores without their weights, where
+    singular values below 1e-14 of the largest count as zero and those between that and 1e-12 are refused, and
+    the rest is solved row by row, for weights that may differ by any factor. Nothing is ever added to the
+    Fisher information. Visits below 1e-300 are taken for few but unknown: where the solution hangs on their
+    ratios, it is refused. With many parameters the cost is about twice that of forming the Fisher
+    information, or eleven times where it is singular.
 
     References
     ----------
@@ -143,24 +149,26 @@ def natural_policy_gradient(mdp, policy):
 
 @natural_policy_gradient.register
 def _(mdp: FiniteMDP, policy):
-    rho, A = state_visitation(mdp, policy), advantages(mdp, policy)
-    # What is never visited has no say; at discount 1 its A need not exist.
-    weights = rho[..., None] * policy.probs()
-    A = np.where(weights > 0, A, 0.0)
-    if getattr(policy, "is_tabular", False):
-        return _tabular(weights, A)
     # grad J = X^T y and FIM = X^T X with X = sqrt(rho pi) SC and y = sqrt(rho pi) A: the solution of least
     # norm of X^T X w = X^T y is that of the least squares problem X w = y.
-    X, y = _scaled_scores(policy, weights), _pairs(np.sqrt(weights) * A)
-    return _least_norm(X, y)
+    rho, A = state_visitation(mdp, policy), advantages(mdp, policy)
+    return least_squares_on_score(mdp, policy, rho, A, squared=True)
 
 
 @natural_policy_gradient.register
 def _(mdp: LinearQuadraticMDP, policy):
-    # The Fisher information is diagonal. For a state that is 0 for ever the gain has none, and no gradient.
-    gradient = policy_gradient(mdp, policy)
-    information = np.einsum("...kk->...k", fisher_information(mdp, policy))
-    return np.divide(gradient, information, where=information > 0, out=np.zeros_like(gradient))
+    Q = action_values(mdp, policy)
+    # The gradient is 2 (Q_xu + Q_uu k) Sigma in k and 2 s^2 Q_uu mass in log s, the Fisher information is
+    # diagonal with Sigma / s^2 and 2 mass, so that Sigma and mass cancel, however small.
+    variance, Q_uu = policy.std**2, Q.matrix[..., 1, 1]
+    in_gain = 2 * variance * (Q.matrix[..., 0, 1] + Q_uu * policy.gain)
+    return np.stack([in_gain * (not stays_at_zero(mdp)), variance * Q_uu], axis=-1)
+
+
+def stays_at_zero(mdp):
+    """Whether the state of a linear-quadratic problem is 0 for ever, so that the gain has no say."""
+    moves = mdp.discount > 0 and (mdp.control != 0 or mdp.noise_std > 0)
+    return mdp.initial_mean == 0 and mdp.initial_std == 0 and not moves
 
 
 @singledispatch
@@ -193,7 +201,8 @@ def kl_divergence(mdp, policy, other):
 
     Notes
     -----
-    Exact.
+    Exact, from the logarithms of the probabilities: right also where a probability underflows, and to nearly
+    all digits for two policies that are close.
 
     References
     ----------
@@ -214,12 +223,17 @@ def kl_divergence(mdp, policy, other):
 
 @kl_divergence.register
 def _(mdp: FiniteMDP, policy, other):
-    rho, probs = state_visitation(mdp, policy), policy.probs()
-    others = chain(mdp, other).probs
-    # Where pi is 0 the limit of pi log pi is 0.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(probs > 0, np.log(probs) - np.log(others), 0.0)
-    nats = (probs * ratio).sum(-1)
+    rho, p = state_visitation(mdp, policy), policy.probs()
+    q, log_p = chain(mdp, other).probs, policy.log_probs()
+    with np.errstate(invalid="ignore"):
+        x = other.log_probs() - log_p
+    # The probabilities sum to 1, so sum p log(p/q) = sum (q - p - p x) with x = log(q/p). Each term is at
+    # least 0, and nothing cancels; where x is small it is p (e^x - 1 - x), and where p is 0 it is q.
+    near = np.abs(x) < 1
+    with np.errstate(invalid="ignore"):
+        terms = np.where(np.isneginf(log_p), q, q - p - p * x)
+    terms[near] = (p * _above_tangent(np.where(near, x, 0.0)))[near]
+    nats = np.maximum(terms, 0.0).sum(-1)
     total = np.where(rho > 0, rho * nats, 0.0).sum(-1)
     return total if total.ndim else float(total)
 
@@ -228,83 +242,16 @@ def _(mdp: FiniteMDP, policy, other):
 def _(mdp: LinearQuadraticMDP, policy, other):
     rho = state_visitation(mdp, policy)
     _validate.instance("other", other, LinearGaussianPolicy)
-    # KL(N(kx, s^2), N(k'x, s'^2)) = log s'/s + (s^2 + (k - k')^2 x^2) / (2 s'^2) - 1/2
-    per_visit = other.log_std - policy.log_std + 0.5 * (policy.std / other.std) ** 2 - 0.5
+    # KL(N(kx, s^2), N(k'x, s'^2)) = (e^d - 1 - d) / 2 + (k - k')^2 x^2 / (2 s'^2) with d = 2 log(s/s')
+    per_visit = 0.5 * _above_tangent(2 * (policy.log_std - other.log_std))
     per_square = 0.5 * ((policy.gain - other.gain) / other.std) ** 2
     total = per_visit * rho.mass + per_square * rho.second_moment
     return total if np.ndim(total) else float(total)
 
 
-def _scaled_scores(policy, weights):
-    """Return sqrt(rho pi) SC as a matrix of shape (..., S*A, K)."""
-    scores = policy.scores()
-    # A softmax policy makes them afresh at each call; a reader's own may hand out an array that it keeps.
-    own = type(policy) is SoftmaxPolicy
-    X = np.multiply(np.sqrt(weights)[..., None], scores, out=scores if own else None)
-    return X.reshape(*X.shape[:-3], -1, X.shape[-1])
-
-
-def _pairs(values):
-    """Return (..., S, A) as (..., S*A)."""
-    return values.reshape(*values.shape[:-2], -1)
-
-
-def _tabular(weights, A):
-    """Return the solution of least norm for a tabular softmax policy."""
-    # The score of (s, a) is e_sa - sum_b pi(s, b) e_sb: w = A solves the least squares problem, and so does
-    # A plus any function of the state. The norm is least if w sums to 0 over the actions that are taken.
-    taken = weights > 0
-    mean = A.sum(-1, keepdims=True) / np.maximum(taken.sum(-1, keepdims=True), 1)
-    return _pairs(np.where(taken, A - mean, 0.0))
-
-
-def _least_norm(X, y):
-    """Return the least squares solution of least norm of X w = y, for one problem or a stack of them."""
-    if X.ndim == 2:
-        try:
-            return _by_lapack(X, y)
-        except ImportError:
-            pass
-    with np.errstate(over="ignore", invalid="ignore"):
-        F = np.swapaxes(X, -1, -2) @ X
-    good = np.linalg.cond(F, 1) <= WELL_CONDITIONED
-    w = np.empty((*X.shape[:-2], X.shape[-1]))
-    if good.any():
-        w[good] = _refined(X[good], y[good], lambda right: np.linalg.solve(F[good], right[..., None])[..., 0])
-    if not good.all():
-        w[~good] = _by_singular_values(X[~good], y[~good])
-    return w
-
-
-def _by_lapack(X, y):
-    """Return the same for one problem; ImportError without SciPy."""
-    routines = lapack()
-    with np.errstate(over="ignore", invalid="ignore"):
-        F = X.T @ X
-        norm = np.abs(F).sum(0).max()
-    # F is symmetric, so F.T is F in Fortran order: nothing is copied.
-    factor, failed = routines.dpotrf(F.T, clean=0, overwrite_a=1)
-    # The reciprocal of the condition number, NaN if something else is.
-    share = 0.0 if failed else routines.dpocon(factor, norm)[0]
-    if share * WELL_CONDITIONED >= 1:
-        return _refined(X, y, lambda right: routines.dpotrs(factor, right)[0])
-    return _by_singular_values(X, y)
-
-
-def _refined(X, y, solve):
-    """Return the solution of X^T X w = X^T y by `solve`, improved once on the residual of X w = y."""
-    w = solve(_rows_times(y, X))
-    residual = y - (X @ w[..., None])[..., 0]
-    return w + solve(_rows_times(residual, X))
-
-
-def _by_singular_values(X, y):
-    w = np.empty((*X.shape[:-2], X.shape[-1]))
-    for at in np.ndindex(X.shape[:-2]):
-        w[at] = np.linalg.lstsq(X[at], y[at], rcond=RANK_TOLERANCE)[0]
-    return w
-
-
-def _rows_times(row, matrix):
-    """Return the product of a row vector (..., n) and a matrix (..., n, m)."""
-    return (row[..., None, :] @ matrix)[..., 0, :]
+def _above_tangent(x):
+    """Return e^x - 1 - x."""
+    # Near 0 by its series, whose next term is x^6 / 720: below, the difference would keep few digits.
+    series = x**2 / 2 * (1 + x / 3 * (1 + x / 4 * (1 + x / 5)))
+    with np.errstate(over="ignore"):
+        return np.where(np.abs(x) < 1e-3, series, np.expm1(x) - x)
