@@ -246,9 +246,9 @@ def seen(request, open_page, book):
     made.page.context.close()
 
 
-# The same question is asked once: of the words of one kind in a piece of code the longest keeps its colour (axe
-# does not judge single letters), and formulas lose their strokes, which have neither text nor name. Returns what
-# puts the page back.
+# The same question is asked once: of the words of one kind in a piece of code the longest keeps its colour,
+# since axe does not judge single letters, and formulas lose their strokes, which have neither text nor name.
+# Returns what puts the page back.
 ONCE = """() => {
   const blocks = [...document.querySelectorAll(".highlight, mjx-container > svg")].map(block => {
     const kept = block.cloneNode(false);
@@ -257,8 +257,8 @@ ONCE = """() => {
     block.append(...kept.cloneNode(true).childNodes);
     const words = [...block.querySelectorAll("span[class]")].filter(word => !word.firstElementChild);
     const longest = {};
-    for (const word of words)
-      if (!(longest[word.className]?.textContent.length >= word.textContent.length)) longest[word.className] = word;
+    for (const word of [...words].sort((a, b) => a.textContent.length - b.textContent.length))
+      longest[word.className] = word;
     for (const word of words) if (longest[word.className] !== word) word.replaceWith(...word.childNodes);
     return [block, kept];
   });
