@@ -38,7 +38,7 @@ SHARES = {
     "book in a browser": (90, 9),
     "notebooks in a browser": (90, 14),
 }
-YARDSTICK = 1.0  # seconds of `yardstick` on that machine
+YARDSTICK = 0.77  # seconds of `yardstick` on that machine
 ROOM = 2  # times its share: from then on a stage has outgrown it, whatever the noise
 
 
