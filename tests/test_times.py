@@ -46,7 +46,8 @@ def test_every_process_that_tests_tells_of_its_tests(kept):
 
 def test_the_table_has_every_stage_and_the_slowest_tests_first(kept, capsys):
     times.record("lint", seconds=9.0, cpu=8.0, yardstick=times.YARDSTICK)
-    times.record("unit tests", seconds=100.0, cpu=180.0, yardstick=times.YARDSTICK, tests={"quick": 0.1, "slow": 7.0})
+    times.record("unit tests", seconds=100.0, cpu=180.0, yardstick=times.YARDSTICK)
+    times.record("unit tests", tests={"quick": 0.1, "slow": 7.0})
     assert times.main(["--slowest", "1"]) == 0
     printed = capsys.readouterr().out
     assert [line.split()[0] for line in printed.splitlines()[1:4]] == ["lint", "unit", "all"]
