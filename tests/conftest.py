@@ -8,8 +8,9 @@ from hypothesis import settings
 
 from tests import reach
 
-# A shared machine is slow at random, so no deadline; CI draws the same examples on each run, a desk new ones.
-settings.register_profile("desk", deadline=None, print_blob=True)
+# A shared machine is slow at random, so no deadline. A desk draws few examples, new ones on each run; CI
+# draws many, the same each time.
+settings.register_profile("desk", deadline=None, print_blob=True, max_examples=30)
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
