@@ -405,8 +405,12 @@ def test_failing_notebook_is_named_and_left_as_it_was(tmp_path):
             r"\displaystyle \int_A f(x) \, dx = \int_B g(x, y) \, dx",
             [r"\displaystyle \int_A f(x) \, dx ={}", r"\displaystyle \int_B g(x, y) \, dx"],
         ),
+        (
+            r"\displaystyle \int_A f(x) \, dx \le J(\theta) + \sum_s h(s)",
+            [r"\displaystyle \int_A f(x) \, dx \le {}", r"\displaystyle J(\theta) + \sum_s h(s)"],
+        ),
     ],
-    ids=["short", "one", "stumps", "inside", "first", "display"],
+    ids=["short", "one", "stumps", "inside", "first", "display", "display, letter"],
 )
 def test_a_long_formula_breaks_behind_its_outer_relations(formula, parts):
     assert extension.breakable_parts(formula) == parts

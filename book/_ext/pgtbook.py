@@ -137,7 +137,8 @@ def breakable_parts(tex: str) -> list[str]:
         if depth == 0 and name in RELATIONS and symbols(parts[-1]) > 3 <= symbols(rest):
             parts[-1] += "{}"
             parts.append(r"\displaystyle" if tex.startswith(r"\displaystyle") else "")
-    return parts
+    # Without a space a letter that follows would become a part of the command.
+    return [re.sub(r"^\\displaystyle\s*", r"\\displaystyle ", part) for part in parts]
 
 
 class FigureAlternatives(SphinxPostTransform):
