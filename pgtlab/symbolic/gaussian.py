@@ -35,15 +35,18 @@ def gaussian_step_ratio():
     Returns
     -------
     sympy.Expr
-        1, once SymPy has done the integral and simplified.
+        1, once the square in x is complete and SymPy has done the integral that is left.
     """
-    x, y, c, m = sp.symbols("x y c m", real=True)
+    x, y, c, m, z = sp.symbols("x y c m z", real=True)
     v, w = sp.symbols("v w", positive=True)
-    step = normal(x, m, v) * normal(y, c * x, w)
-    integral = sp.integrate(step, (x, -sp.oo, sp.oo), conds="none")
-    ratio = sp.simplify(integral / normal(y, c * m, c**2 * v + w))
-    # What is left is one exponential, whose exponent vanishes once it is simplified by itself.
-    return ratio.replace(sp.exp, lambda exponent: sp.exp(sp.simplify(exponent)))
+    # The square in x: N(x; m, v) N(y; c x, w) is N(x; mean, std^2), what is known of x once y is, times a
+    # factor without x. With x = mean + std z, dx = std dz, that factor stands before the integral of N(z; 0, 1).
+    mean = (w * m + c * v * y) / (c**2 * v + w)
+    std = sp.sqrt(v * w / (c**2 * v + w))
+    step = (normal(x, m, v) * normal(y, c * x, w)).subs(x, mean + std * z) * std
+    factor = sp.powsimp(step / normal(z, 0, 1) / normal(y, c * m, c**2 * v + w))
+    # Its exponent vanishes once it is simplified by itself. Were z left in it, the ratio would not be 1.
+    return factor.replace(sp.exp, lambda exponent: sp.exp(sp.simplify(exponent))) * _moment(0)
 
 
 def log_normal(x, mean, variance):

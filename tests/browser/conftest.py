@@ -24,7 +24,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BOOK = Path(os.environ.get("PGTLAB_BOOK", ROOT / "_build" / "html")).resolve()
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSERS = (
+    "chromium-headless-shell",  # no window of its own to draw
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 ARGUMENTS = [
     "--headless=new",
     "--no-sandbox",
@@ -254,12 +260,13 @@ ONCE = """() => {
     const kept = block.cloneNode(false);
     kept.append(...block.childNodes);
     if (block.matches("svg")) return [block, kept];
-    block.append(...kept.cloneNode(true).childNodes);
-    const words = [...block.querySelectorAll("span[class]")].filter(word => !word.firstElementChild);
+    const shown = kept.cloneNode(true);  // changed before it is in the page, where each change is styled
+    const words = [...shown.querySelectorAll("span[class]")].filter(word => !word.firstElementChild);
     const longest = {};
     for (const word of [...words].sort((a, b) => a.textContent.length - b.textContent.length))
       longest[word.className] = word;
     for (const word of words) if (longest[word.className] !== word) word.replaceWith(...word.childNodes);
+    block.append(...shown.childNodes);
     return [block, kept];
   });
   return () => blocks.forEach(([block, kept]) => block.replaceChildren(...kept.childNodes));
