@@ -153,6 +153,60 @@ def one_knob(cost=1.05, probability_first=0.5):
     return mdp, SoftmaxPolicy(_first_action_feature(2), [_log_odds("probability_first", probability_first)])
 
 
+def wind_turbine(preference=0.0, per_wear=0.0):
+    r"""Wind turbine out at sea: each week run it, or send a ship to service it.
+
+    The state is how worn the turbine is, from 0, as new, to 4. Action 0, "service", costs 15 (thousand
+    euros, like all that follows) and leaves it as new. Action 1, "run", pays 10; then the turbine breaks
+    with probability 0, 0.01, 0.04, 0.12, 0.3 at wear 0 to 4, which costs 100 and makes it as new, and if it
+    does not, it wears one more with probability 0.4, to 4 at most. :math:`\gamma = 0.95`. With wear s,
+    :math:`P(\text{service}) = \operatorname{sigmoid}(\theta_0 + \theta_1 (s - 2))`.
+
+    Parameters
+    ----------
+    preference, per_wear : float
+        :math:`\theta_0` and :math:`\theta_1` of the policy that comes with the problem.
+
+    Returns
+    -------
+    mdp : FiniteMDP
+    policy : SoftmaxPolicy
+        Two parameters.
+
+    Notes
+    -----
+    The best is to run at wear 0, 1, 2 and to service from 3 on, worth 127.45 from a start as new: of
+    V_0 = 10 + .95 (.6 V_0 + .4 V_1), V_1 = 9 + .95 (.01 V_0 + .99 (.6 V_1 + .4 V_2)),
+    V_2 = 6 + .95 (.04 V_0 + .96 (.6 V_2 + .4 V_3)) and V_3 = -15 + .95 V_0. To service each week is worth
+    -15 / (1 - .95) = -300.
+
+    References
+    ----------
+    Made for the chapter on the problem; its kind is known as a replacement problem, as in M. L. Puterman,
+    *Markov Decision Processes*.
+
+    Examples
+    --------
+    >>> from pgtlab import expected_return
+    >>> run_it, careful = wind_turbine(-20.0), wind_turbine(0.0, 1.0)
+    >>> round(expected_return(*run_it), 1), round(expected_return(*careful), 1)
+    (57.7, 75.3)
+    """
+    wear = np.arange(5)
+    breaks = np.array([0.0, 0.01, 0.04, 0.12, 0.3])
+    service, run = 0, 1
+    transition = np.zeros((5, 2, 5))
+    transition[:, service, 0] = 1.0
+    transition[wear, run, wear] = 0.6 * (1 - breaks)
+    np.add.at(transition, (wear, run, np.minimum(wear + 1, 4)), 0.4 * (1 - breaks))
+    transition[:, run, 0] += breaks
+    reward = np.stack([np.full(5, -15.0), 10 - 100 * breaks], axis=1)
+    features = np.zeros((5, 2, 2))
+    features[:, service] = np.stack([np.ones(5), wear - 2.0], axis=1)
+    theta = [_validate.number("preference", preference), _validate.number("per_wear", per_wear)]
+    return FiniteMDP(transition, reward, np.eye(5)[0], 0.95), SoftmaxPolicy(features, theta)
+
+
 def two_states(stay_first=0.8, stay_second=0.1, initial=(1.0, 0.0)):
     r"""Two states with a plateau: where the policy hardly goes, the gradient hardly points.
 

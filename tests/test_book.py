@@ -14,6 +14,7 @@ import nbformat
 import numpy as np
 import pytest
 import yaml
+from numpy.testing import assert_allclose
 from sphinx.errors import ExtensionError
 
 import pgtlab
@@ -500,17 +501,35 @@ def test_the_lines_for_gymnasium_run_and_its_lake_is_climbed_as_the_page_says():
     assert ends[100] > 0.5
 
 
-def test_example_on_the_first_page_runs(capsys):
-    intro = (BOOK / "intro.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"^```python\n(.*?)^```", intro, re.MULTILINE | re.DOTALL)
-    exec(compile(example, "intro.md", "exec"), {})
-    rows = [re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", row) for row in capsys.readouterr().out.splitlines()]
-    visits, theorem, differences = [[float(number) for number in row] for row in rows]
+def test_example_of_how_to_use_the_book_runs_and_prints_what_it_says(capsys):
+    page = (BOOK / "use.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    exec(compile(example, "use.md", "exec"), {})
+    (shown,) = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+    def numbers(text):
+        found = [re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", row) for row in text.splitlines()]
+        return [[float(number) for number in row] for row in found]
+
+    printed = numbers(capsys.readouterr().out)
+    visits, theorem, differences = printed
+    assert_allclose(np.concatenate(numbers(shown)), np.concatenate(printed), rtol=0, atol=1e-8)
     # rho_0 = 1 + .95 (.55 rho_0 + .5 rho_1) and rho_1 = .95 * .45 rho_0
     rho_0 = 1 / (1 - 0.95 * (0.55 + 0.5 * 0.95 * 0.45))
     assert visits == pytest.approx([rho_0, 0.95 * 0.45 * rho_0], abs=1e-6)
     assert theorem == pytest.approx(differences, abs=1e-6)
     assert any(theorem)
+
+
+def test_the_hill_of_the_first_page_is_that_of_the_corridor():
+    drawing = (BOOK / "_figures" / "walk.html").read_text(encoding="utf-8")
+    (points,) = re.findall(r'<polyline points="([^"]+)"', drawing)
+    for x, y in (map(float, point.split(",")) for point in points.split()):
+        p = (x - 56) / 440
+        steps = -pgtlab.expected_return(*pgtlab.gallery.short_corridor(p))
+        # Coordinates are rounded to a tenth; the hill is steep at its ends.
+        slope = abs(pgtlab.policy_gradient(*pgtlab.gallery.short_corridor(p))[0]) / (p * (1 - p))
+        assert abs(180 - 3.4 * steps - y) <= 0.051 + 3.4 * slope * 0.051 / 440
 
 
 def test_versions_agree():

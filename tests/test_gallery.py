@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from pgtlab.gallery import (
     one_knob,
     short_corridor,
     two_states,
+    wind_turbine,
 )
 from tests.problems import TablePolicy, exactly, garden, seeds
 
@@ -86,6 +88,34 @@ def test_two_states_have_the_plateau_of_their_source():
     assert_allclose(state_values(mdp, policy), V, rtol=1e-12)
     assert_allclose(V[0], 7.009, rtol=1e-4)
     assert_allclose(optimal_values(mdp), [18, 20], rtol=1e-10)
+
+
+def test_a_turbine_is_worth_most_if_it_is_serviced_from_wear_3_on():
+    mdp, policy = wind_turbine()
+    # V_n of wear n as a_n + b_n V_0, from V_3 = -15 + .95 V_0 back to V_0.
+    g, a, b = Fraction(95, 100), Fraction(-15), Fraction(95, 100)
+    for pays, breaks in [(6, Fraction(4, 100)), (9, Fraction(1, 100)), (10, Fraction(0))]:
+        holds = g * (1 - breaks)
+        rest = 1 - holds * Fraction(6, 10)
+        a = (pays + holds * Fraction(4, 10) * a) / rest
+        b = (g * breaks + holds * Fraction(4, 10) * b) / rest
+    best = float(a / (1 - b))
+    assert_allclose(best, 127.45, rtol=1e-4)
+    assert_allclose(optimal_values(mdp)[0], best, rtol=1e-12)
+    # The policy that comes with it finds the way there: from wear 3 on, nearly for sure.
+    assert_allclose(expected_return(mdp, policy.with_parameters([-30.0, 60.0])), best, rtol=1e-10)
+    assert_allclose(expected_return(mdp, policy.with_parameters([50.0, 0.0])), -300, rtol=1e-10)
+
+
+def test_a_turbine_wears_breaks_and_is_made_as_new():
+    mdp, policy = wind_turbine(0.5, -0.25)
+    assert_allclose(mdp.transition.sum(axis=2), np.ones((5, 2)), rtol=1e-14)
+    assert_array_equal(mdp.transition[:, 0], np.eye(5)[[0] * 5])
+    assert_allclose(mdp.transition[2, 1], [0.04, 0, 0.96 * 0.6, 0.96 * 0.4, 0], rtol=1e-14)
+    assert_allclose(mdp.transition[4, 1], [0.3, 0, 0, 0, 0.7], rtol=1e-14)
+    assert_allclose(mdp.reward[:, 1], [10, 9, 6, -2, -20], rtol=1e-14)
+    odds = 0.5 - 0.25 * (np.arange(5) - 2)
+    assert_allclose(policy.probs()[:, 0], 1 / (1 + np.exp(-odds)), rtol=1e-14)
 
 
 def test_two_states_take_their_start():

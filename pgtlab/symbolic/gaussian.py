@@ -40,7 +40,7 @@ def gaussian_step_ratio():
     x, y, c, m, z = sp.symbols("x y c m z", real=True)
     v, w = sp.symbols("v w", positive=True)
     # The square in x: N(x; m, v) N(y; c x, w) is N(x; mean, std^2), what is known of x once y is, times a
-    # factor without x. With x = mean + std z, dx = std dz, that factor stands before the integral of N(z; 0, 1).
+    # factor without x. With x = mean + std z, dx = std dz, it stands before the integral of N(z; 0, 1).
     mean = (w * m + c * v * y) / (c**2 * v + w)
     std = sp.sqrt(v * w / (c**2 * v + w))
     step = (normal(x, m, v) * normal(y, c * x, w)).subs(x, mean + std * z) * std
