@@ -1,4 +1,4 @@
-"""The walk on the first page: what its buttons do, and the picture that it is without scripts and on paper."""
+"""The walk on the first page: what its buttons do, and the picture without scripts and on paper."""
 
 import re
 
@@ -44,15 +44,10 @@ def test_a_walk_to_the_goal_arrives_by_itself(book, visit):
     assert page.locator(".pgt-dots circle").count() == 1
 
 
-# The same walks each time, by a small generator in the place of the browser's (mulberry32).
+# The same walks each time: a small generator, linear congruential, in the place of the browser's.
 SEEDED = """() => {
   let seed = 8;
-  Math.random = () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
+  Math.random = () => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) / 2 ** 32;
 }"""
 
 
