@@ -1,4 +1,4 @@
-// The walk on the first page: one step, one episode, or a hundred, and their mean number of steps for each p.
+// The walk on the first page: one step, one episode, or a hundred, and their mean return for each p.
 (() => {
   const walk = document.querySelector(".pgt-walk");
   if (!walk) return;
@@ -33,7 +33,7 @@
       ...Object.entries(counts).map(([p, { episodes, steps: all }]) => {
         const dot = document.createElementNS("http://www.w3.org/2000/svg", "circle");
         dot.setAttribute("cx", 56 + 440 * p);
-        dot.setAttribute("cy", Math.max(12, 180 - 3.4 * (all / episodes)));
+        dot.setAttribute("cy", Math.min(178, 10 + 3.4 * (all / episodes)));
         dot.setAttribute("r", 5);
         dot.classList.toggle("pgt-few", episodes < 30);
         return dot;
@@ -44,7 +44,7 @@
   const summary = (p) => {
     const { episodes, steps: all } = counts[p];
     const mean = (all / episodes).toFixed(1);
-    return `At p = ${Number(p).toFixed(2)}: ${episodes} ${episodes === 1 ? "episode" : "episodes"}, ${mean} steps on average.`;
+    return `At p = ${Number(p).toFixed(2)}: ${episodes} ${episodes === 1 ? "episode" : "episodes"}, mean return \u2212${mean}.`;
   };
 
   function halt() {

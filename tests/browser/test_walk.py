@@ -34,7 +34,7 @@ def test_a_walk_is_counted_step_by_step_to_the_goal(book, visit):
     assert at == 2
     ended = f"At the goal after {steps} steps: the return of this episode is \u2212{steps}. "
     assert says(page).startswith(ended)
-    assert f"At p = 0.50: 1 episode, {steps}.0 steps on average." in says(page)
+    assert f"At p = 0.50: 1 episode, mean return \u2212{steps}.0." in says(page)
 
 
 def test_a_walk_to_the_goal_arrives_by_itself(book, visit):
@@ -58,13 +58,13 @@ def test_a_thousand_walks_take_as_many_steps_as_the_formula_says(book, visit, p)
     page.locator("#pgt-walk-p").fill(str(p))
     for _ in range(10):
         press(page, "Walk 100 times")
-    told = re.fullmatch(rf"At p = {p:.2f}: 1000 episodes, ([\d.]+) steps on average.", says(page))
+    told = re.fullmatch(rf"At p = {p:.2f}: 1000 episodes, mean return \u2212([\d.]+)\.", says(page))
     exact = 2 * (2 - p) / (p * (1 - p))
     # Seen from the goal the variance is below the square of the mean; five standard errors.
     assert abs(float(told[1]) - exact) < 5 * exact / 1000**0.5
     # The dot stands where the curve passes, as the words say.
     dot = page.locator(".pgt-dots circle")
-    assert float(dot.get_attribute("cy")) == pytest.approx(180 - 3.4 * float(told[1]), abs=0.2)
+    assert float(dot.get_attribute("cy")) == pytest.approx(10 + 3.4 * float(told[1]), abs=0.2)
 
 
 def test_the_curve_is_hidden_until_it_is_asked_for(book, visit):
@@ -76,7 +76,7 @@ def test_the_curve_is_hidden_until_it_is_asked_for(book, visit):
     press(page, "Walk 100 times")
     press(page, "Hide the true curve")
     assert not curve.is_visible()
-    press(page, "Start afresh")
+    press(page, "Clear the dots")
     assert page.locator(".pgt-dots circle").count() == 0
 
 
