@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import os
 import re
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 BOOK = Path(os.environ.get("PGTLAB_BOOK", ROOT / "_build" / "html")).resolve()
+SUBPATH = "course/book"  # below the root of the server, as in conftest.py
 FIRST_CELL = """\
 import sys
 
@@ -26,6 +28,9 @@ if sys.platform == "emscripten":
 RAW = re.compile(r"^(:::|```)|\{(prf:|exercise|solution|dropdown|admonition)", re.MULTILINE)
 
 
+sys.path.append(str(ROOT / "tools"))  # where tools find one another
+
+
 def load(path):
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
@@ -35,6 +40,7 @@ def load(path):
 
 form = load(ROOT / "tools" / "notebooks.py")
 lite_tool = load(ROOT / "tools" / "lite.py")
+policy_tool = load(ROOT / "tools" / "policy.py")
 button = load(ROOT / "book" / "_ext" / "inbrowser.py")
 MEASURED = "book/visitation.ipynb"
 
@@ -107,10 +113,11 @@ SMALL = nbformat.v4.new_notebook(
 
 @pytest.fixture(scope="session")
 def small_site(build_lite, serve_lite, pyodide, tmp_path_factory):
-    """A site of one small notebook, with the Pyodide that has the sources."""
+    """A site of one small notebook, under its policy, with the Pyodide that has the sources."""
     root = tmp_path_factory.mktemp("small")
     nbformat.write(SMALL, root / "small.ipynb")
-    return serve_lite(build_lite(root / "site", pyodide, root, root / "small.ipynb"))
+    folder = build_lite(root / "site", pyodide, root, root / "small.ipynb")
+    return serve_lite(folder, policy_tool.for_notebooks(folder / SUBPATH, str(pyodide)))
 
 
 def test_a_slider_redraws(notebook, small_site):
