@@ -225,8 +225,8 @@ def test_prose_takes_nothing_for_granted(path):
     assert "obviously" not in text.lower()
 
 
-# KaTeX, which draws the mathematics of a notebook in the browser, makes two things of a function's name, and so
-# malformed MathML where the name alone is a sub- or superscript; a name in roman letters is one thing.
+# KaTeX, which draws the mathematics of a notebook in the browser, makes two things of a function's name, and
+# so malformed MathML where the name alone is a sub- or superscript; a name in roman letters is one thing.
 NAMES = "arg|cos|deg|det|dim|exp|gcd|inf|ker|lim|liminf|limsup|ln|log|max|min|Pr|sin|sup|tan|operatorname"
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import json
 import os
 import re
 import sys
@@ -195,6 +196,21 @@ def test_silence_is_said_too(notebook, small_site, answer):
     page.wait_for_timeout(5000)  # for what the kernel still says
     page.clock.fast_forward(31_000)
     assert "has not come further for 30 seconds" in page.locator(f"{STATUS}[data-state=slow]").inner_text()
+
+
+def test_a_browser_that_blocks_storage_is_named_as_the_reason(small_site, browser, chromium, tmp_path):
+    blocked = {"profile": {"default_content_setting_values": {"cookies": 2}}}  # the setting for all site data
+    (tmp_path / "Default").mkdir()
+    (tmp_path / "Default" / "Preferences").write_text(json.dumps(blocked), encoding="utf-8")
+    context = browser.browser_type.launch_persistent_context(tmp_path, **chromium)
+    page = context.new_page()
+    page.goto(small_site.notebook("small.ipynb"))
+    status = page.locator(f"{STATUS}[data-state=failed]")
+    status.wait_for(timeout=60_000)
+    page.wait_for_timeout(5000)  # for what the page still says
+    assert "Allow cookies and site data for this address" in status.inner_text()
+    assert "firewall" not in status.inner_text()
+    context.close()
 
 
 def test_progress_is_said_and_goes_away(notebook, small_site):
