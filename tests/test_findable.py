@@ -4,6 +4,7 @@ import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -118,6 +119,17 @@ def test_a_book_that_knows_no_address_names_none(built):
     for page in ("index.html", "second.html"):
         assert told(folder, page).canonical == []
         assert [tag for tag in told(folder, page).tags if tag[0].endswith("url")] == []
+
+
+def test_a_sitemap_of_an_earlier_build_does_not_stay(tmp_path):
+    class App:
+        outdir = tmp_path
+        builder = SimpleNamespace(format="html")
+        config = SimpleNamespace(html_baseurl="")
+
+    (tmp_path / "sitemap.xml").touch()
+    findable.write_sitemap(App, None)
+    assert not (tmp_path / "sitemap.xml").exists()
 
 
 @pytest.mark.parametrize("address", ["https://example.org/a&b/", "https://example.org/a&b"])

@@ -105,7 +105,11 @@ def add_tags(app: Sphinx, pagename: str, templatename: str, context: dict, doctr
 def write_sitemap(app: Sphinx, exception: Exception | None) -> None:
     """List the addresses of all pages for search engines, where the book knows its own."""
     base = app.config.html_baseurl
-    if exception or app.builder.format != "html" or not base:
+    if exception or app.builder.format != "html":
+        return
+    sitemap = Path(app.outdir, "sitemap.xml")
+    sitemap.unlink(missing_ok=True)  # one of an earlier build may name another address
+    if not base:
         return
     pages = [f"{base.rstrip('/')}/{app.builder.get_target_uri(name)}" for name in sorted(app.env.found_docs)]
     lines = [
@@ -115,7 +119,7 @@ def write_sitemap(app: Sphinx, exception: Exception | None) -> None:
         "</urlset>",
         "",
     ]
-    Path(app.outdir, "sitemap.xml").write_text("\n".join(lines), encoding="utf-8")
+    sitemap.write_text("\n".join(lines), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict:
