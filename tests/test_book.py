@@ -226,6 +226,40 @@ def test_prose_takes_nothing_for_granted(path):
     assert "obviously" not in text.lower()
 
 
+# KaTeX, which draws the mathematics of a notebook in the browser, makes two things of a function's name, and
+# so malformed MathML where the name alone is a sub- or superscript; a name in roman letters is one thing.
+NAMES = "arg|cos|deg|det|dim|exp|gcd|inf|ker|lim|liminf|limsup|ln|log|max|min|Pr|sin|sup|tan|operatorname"
+
+
+@pytest.mark.parametrize(
+    ("tex", "lone"),
+    [
+        (r"r_{\max}", True),
+        (r"r_\max", True),
+        (r"x^{ \operatorname{KL} }", True),
+        (r"r_{\mathrm{max}}", False),
+        (r"\max_a Q", False),
+        (r"\arg\max_{a}", False),
+        (r"e^{\log x}", False),
+        (r"\pi_\theta^\top", False),
+        (r"x_{\maximal}", False),
+    ],
+)
+def test_a_lone_name_as_an_index_is_seen(tex, lone):
+    assert bool(lone_names(tex)) == lone
+
+
+def lone_names(text):
+    """The functions' names that are alone in a sub- or superscript."""
+    name = rf"\\(?:{NAMES})(?![a-zA-Z])(?:\s*\{{[^{{}}]*\}})?"
+    return re.findall(rf"[_^]\s*(?:\{{\s*{name}\s*\}}|{name})", text)
+
+
+@each_page
+def test_no_function_name_is_alone_in_an_index(path):
+    assert lone_names(prose(path)) == [], r"write \mathrm{max}, in roman letters"
+
+
 @each_page
 def test_pages_load_nothing_from_elsewhere(path):
     text = prose(path)

@@ -93,8 +93,10 @@ CORE = ("pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip")
 
 
 @pytest.fixture
-def pyodide(tmp_path):
+def pyodide(tmp_path, monkeypatch):
     """A folder laid out as a distribution of Pyodide, with a package that no notebook needs."""
+    stated = {name: hashlib.sha256(name.encode()).hexdigest() for name in CORE[:3]}
+    monkeypatch.setattr(lite, "SUMS", {"0.27.7": stated})
     folder = tmp_path / "pyodide"
     folder.mkdir()
     names = [*lite.PRELOADED, *lite.LATER, "extra", "stack-data"]
@@ -111,6 +113,8 @@ def pyodide(tmp_path):
     (folder / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
     for name in (*CORE, *(package["file_name"] for package in packages.values())):
         (folder / name).write_text(name, encoding="utf-8")
+    with zipfile.ZipFile(folder / "python_stdlib.zip", "w") as archive:
+        archive.writestr("this.py", "# what Python's library holds")
     return folder
 
 
@@ -160,7 +164,10 @@ def address(pyodide):
 def test_what_is_fetched_is_what_would_be_copied(pyodide, address, tmp_path, capsys):
     lite.copy_pyodide(pyodide, tmp_path / "copy")
     assert lite.main(["--pyodide", address, "--fetch", str(tmp_path / "new" / "fetched")]) == 0
-    assert "sympy.whl: 0.0 MB" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "sympy.whl: 0.0 MB" in said
+    assert "python_stdlib.zip: no sum of it is stated for Pyodide 0.27.7, so it is taken as it is" in said
+    assert said.count("no sum") == 1
     copied, fetched = (
         {path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()}
         for folder in ("copy", "new/fetched")
@@ -188,8 +195,38 @@ def test_a_fetch_that_fails_says_why_and_leaves_nothing(pyodide, address, tmp_pa
     assert message(address).endswith(
         f"{source}/sympy.whl is not what its lock file says: another sha256; try again"
     )
+    library = pyodide / "python_stdlib.zip"
+    changed = library.read_bytes().replace(b"what Python", b"what python")
+    for broken in (changed, changed[:-9]):
+        library.write_bytes(broken)
+        assert message(address).endswith(f"{source}/python_stdlib.zip is no whole archive; try again")
+    for name in CORE[:3]:
+        (pyodide / name).write_text("another", encoding="utf-8")
+        assert message(address).endswith(
+            f"{source}/{name} is not that of Pyodide 0.27.7 on npm: another sha256; try again"
+        )
+        (pyodide / name).write_text(name, encoding="utf-8")
     (pyodide / "pyodide-lock.json").write_text("<html>", encoding="utf-8")
     assert f"{source}/pyodide-lock.json is no lock file of Pyodide: " in message(address)
+
+
+def test_an_answer_that_breaks_off_is_said(pyodide, tmp_path, capsys):
+    class Breaking(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Breaking) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/pyodide.js"
+        assert lite.main(["--pyodide", address, "--fetch", str(tmp_path / "fetched")]) == 1
+        server.shutdown()
+    assert "pyodide-lock.json could not be fetched: IncompleteRead" in capsys.readouterr().err
 
 
 def test_an_address_that_does_not_answer_is_found_before_a_reader_finds_it(pyodide, address, capsys):

@@ -104,6 +104,16 @@ get_ipython().execution_count -= 1
     await done;
   };
 
+  // A browser that blocks the data of sites throws at the question. The page then opens no notebook and starts no
+  // Python, and whatever it says later would lead astray.
+  try {
+    void window.localStorage;
+  } catch {
+    show("This browser keeps no data for this site, and without them the notebook can neither be opened nor run. Allow "
+      + "cookies and site data for this address in the browser's settings, then load the page again.", "failed");
+    return;
+  }
+
   const sentence = reason => String(reason).trim().split("\n").pop().replace(/[.]*$/, ".");
 
   window.Worker = class extends Worker {

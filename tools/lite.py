@@ -14,6 +14,7 @@ it offers are packed from what is installed beside this Python, so that a browse
 import argparse
 import base64
 import hashlib
+import http.client
 import json
 import shutil
 import subprocess
@@ -32,6 +33,16 @@ BOOK = ROOT / "_build" / "html"
 STATUS = Path(__file__).with_suffix(".js")
 VERSION = "0.27"  # of Pyodide; the kernel works with no other
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
+CORE = ("pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip")
+# No lock file has the sums of the core. These are of the package on npm of that name and version. In the
+# compiled distribution Python's library is another file, and only an archive's own marks can be checked.
+SUMS = {
+    "0.27.7": {
+        "pyodide.js": "b4cb23a53aba19c221659b9fb40a2f18281d685691dc06647fb0afd0681baf98",
+        "pyodide.asm.js": "6b4c90de5b7172873f04f21884d0e9d2274e305fe32116558fe3e4fbe3618d51",
+        "pyodide.asm.wasm": "a50dd1843f805a0b7c45b61037ee0d7b26dfe85efe0e18ef95a34ad24e401f5f",
+    }
+}
 APPS = ("notebooks", "tree", "edit")
 # What the site takes from the environment: extensions of JupyterLab, and packages for Python in the browser.
 EXTENSIONS = (
@@ -117,8 +128,7 @@ def needed(lock: dict, source: str) -> tuple[dict, list[str]]:
             packages[name] = lock["packages"][name]
             # a dependency may be spelt with _ for -
             wanted += [each.replace("_", "-") for each in packages[name]["depends"]]
-    files = ["pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip"]
-    return {**lock, "packages": packages}, [*files, *(each["file_name"] for each in packages.values())]
+    return {**lock, "packages": packages}, [*CORE, *(each["file_name"] for each in packages.values())]
 
 
 def copy_pyodide(source: Path, folder: Path) -> None:
@@ -144,7 +154,7 @@ def get(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=60) as answer:
             return answer.read()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:  # the second where the answer breaks off
         raise LiteError(f"{url} could not be fetched: {error}") from None
 
 
@@ -169,12 +179,26 @@ def check_pyodide(address: str) -> None:
     print(f"{source} answers, and lists the {len(files)} files that the notebooks need")
 
 
+def is_whole(archive: Path) -> bool:
+    """See whether each file in an archive is what the archive itself says."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return opened.testzip() is None
+    except zipfile.BadZipFile:
+        return False
+
+
 def fetch_pyodide(address: str, folder: Path) -> None:
     """Fetch into a new folder what the notebooks need of the distribution to which a pyodide.js belongs."""
     if folder.exists():
         raise LiteError(f"{folder} is there already; name a new folder, or remove it")
     source, lock, files = published(address)
-    sums = {package["file_name"]: package["sha256"] for package in lock["packages"].values()}
+    version = lock["info"]["version"]
+    listed = {package["file_name"]: package["sha256"] for package in lock["packages"].values()}
+    stated = SUMS.get(version, {})
+    for name in CORE:
+        if name not in stated:
+            print(f"{name}: no sum of it is stated for Pyodide {version}, so it is taken as it is")
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Whole or not at all: a folder that lacks a file would be noticed by a reader only.
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
@@ -183,9 +207,16 @@ def fetch_pyodide(address: str, folder: Path) -> None:
         for name in files:
             data = get(f"{source}/{name}")
             print(f"{name}: {len(data) / 1e6:.1f} MB", flush=True)
-            if name in sums and hashlib.sha256(data).hexdigest() != sums[name]:
+            found = hashlib.sha256(data).hexdigest()
+            if found != listed.get(name, found):
                 raise LiteError(f"{source}/{name} is not what its lock file says: another sha256; try again")
+            if found != stated.get(name, found):
+                raise LiteError(
+                    f"{source}/{name} is not that of Pyodide {version} on npm: another sha256; try again"
+                )
             (made / name).write_bytes(data)
+            if name.endswith(".zip") and not is_whole(made / name):
+                raise LiteError(f"{source}/{name} is no whole archive; try again")
         (made / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
         made.rename(folder)
 

@@ -45,8 +45,15 @@ let onScreen;
 window.addEventListener("beforeprint", () => { onScreen = dataset.theme; dataset.theme = "light"; });
 window.addEventListener("afterprint", () => { dataset.theme = onScreen; });
 
-// Sphinx fails to make an excerpt of a place without text, such as an entry of the index; the page has one.
 if (typeof Search !== "undefined") {
+  // Sphinx fails to make an excerpt of a place without text, such as an entry of the index; the page has one.
   const excerpt = Search.makeSearchSummary;
   Search.makeSearchSummary = (page, words, anchor) => excerpt(page, words, anchor) ?? excerpt(page, words, "") ?? new Text();
+  // It looks words up in plain objects, where "constructor" is found though no page has it: an object's own.
+  const query = Search.query;
+  const bare = Object.assign(Object.create(null), { hasOwnProperty: Object.prototype.hasOwnProperty });
+  Search.query = words => {
+    for (const list of [Search._index.terms, Search._index.titleterms]) Object.setPrototypeOf(list, bare);
+    query(words);
+  };
 }

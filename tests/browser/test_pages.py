@@ -1,5 +1,6 @@
 """Every page of the book: quiet, whole, readable by everyone, and in need of nothing from outside."""
 
+import re
 from html.parser import HTMLParser
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlparse
 
@@ -91,18 +92,51 @@ IN_ARTICLE = """target => {
 }"""
 
 
-@pytest.mark.on("phone", "phone, dark")
-def test_a_phone_need_not_scroll_sideways(seen):
-    wide = seen.page.evaluate(
-        """() => {
-          const width = document.documentElement.clientWidth;
-          if (document.documentElement.scrollWidth <= width) return [];
-          return [...document.querySelectorAll("article *")]
-            .filter(node => node.getBoundingClientRect().right > width + 1)
-            .map(node => node.outerHTML.slice(0, 150)).concat(["page wider than " + width]);
-        }"""
-    )
-    assert wide == []
+# Small phones, and the narrowest and widest of each layout that the theme and the book have.
+WIDTHS = (320, 360, 577, 767, 768, 960, 992, 1100, 1199, 1200)
+SIDEWAYS = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  return [...document.querySelectorAll("article *")]
+    .filter(node => node.getBoundingClientRect().right > width + 1)
+    .map(node => node.outerHTML.slice(0, 150)).concat(["page wider than " + width]);
+}"""
+
+
+def sideways(page):
+    """What makes a page scroll sideways, at each width at which it does; the page gets its own width back."""
+    own, found = page.viewport_size, {}
+    for width in WIDTHS:
+        page.set_viewport_size({**own, "width": width})
+        wide = page.evaluate(SIDEWAYS)
+        if wide:
+            found[width] = wide
+    page.set_viewport_size(own)
+    return found
+
+
+@pytest.mark.on("phone")
+def test_no_page_scrolls_sideways_at_any_width(seen):
+    assert sideways(seen.page) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "css", "widths"),
+    [
+        ("intro", "aside.margin { width: 33% !important; margin-right: -36% !important }", {992, 1100, 1199}),
+        ("own", "article code span.pre { white-space: nowrap !important }", {320, 360}),
+        (
+            "api",
+            "dl.py, dl.py span.pre { overflow-wrap: normal; white-space: nowrap !important }",
+            {320, 360},
+        ),
+    ],
+)
+def test_a_page_that_scrolls_sideways_would_be_seen(book, visit, path, css, widths):
+    page = visit(book, f"book/{path}.html", size=PHONE).page
+    page.add_style_tag(content=css)
+    assert widths <= set(sideways(page))
+    assert page.viewport_size["width"] == PHONE[0]
 
 
 # Formulas in a sentence that reach over its edge where no box scrolls, or that shrink too much to be read.
@@ -210,6 +244,50 @@ TERMS = {
     "TD error": "compatible",
     "visitation": "visitation",
 }
+
+
+@pytest.mark.parametrize("word", ["constructor", "__proto__", "no-constructor"])
+def test_a_search_for_a_word_that_objects_know_finds_pages_or_none(book, visit, word):
+    seen = visit(book, f"search.html?q={word}")
+    seen.page.get_by_text(re.compile("Search finished|did not match")).wait_for()
+    seen.page.wait_for_load_state("networkidle")
+    assert seen.errors == []
+
+
+COPIED = """button => {
+  // What the button writes to the clipboard, which a page may not read.
+  return new Promise(resolve => {
+    document.addEventListener("copy", () => resolve(document.activeElement.value), { once: true });
+    button.click();
+  });
+}"""
+
+
+def copied(page, block):
+    return block.locator("xpath=..").locator("button.copybtn").evaluate(COPIED)
+
+
+def test_the_copy_button_leaves_prompts_and_outputs_out(book, visit):
+    page = visit(book, "book/api.html").page
+    blocks = page.locator("div.highlight pre:has(.gp)")
+    assert blocks.count() > 20
+    for block in blocks.all()[:20]:
+        typed = [line for line in block.inner_text().splitlines() if line.startswith((">>>", "..."))]
+        assert copied(page, block).splitlines() == [line[4:] for line in typed]
+    assert page.locator("div.highlight pre:has(.go)").count() > 20  # so that there was something to leave out
+
+
+def test_the_copy_button_takes_code_without_prompts_whole(book, visit):
+    page = visit(book, "book/visitation.html").page
+    block = page.locator("div.cell_input div.highlight pre:visible").first
+    assert copied(page, block) == block.inner_text().rstrip("\n")
+
+
+def test_each_page_says_once_what_it_is(book, book_page):
+    tags = re.findall(r'<meta\s[^>]*\bname="(\w+)"', (book / book_page).read_text("utf-8"))
+    assert tags.count("viewport") == 1
+    for name in ("description", "citation_title", "citation_publication_date"):
+        assert tags.count(name) == book_page.startswith("book/")  # not the search, not the index
 
 
 def first_result(page, term):

@@ -107,11 +107,16 @@ def pytest_generate_tests(metafunc):
 
 
 class CountingHandler(http.server.SimpleHTTPRequestHandler):
-    """What `make serve` runs, and counts the bytes of each file that it sends."""
+    """What `make serve` runs; counts the bytes of each file that it sends, and may state a policy."""
 
     def copyfile(self, source, outputfile):
         self.sent[self.path.partition("?")[0]] += os.fstat(source.fileno()).st_size
         super().copyfile(source, outputfile)
+
+    def end_headers(self):
+        if self.policy:
+            self.send_header("Content-Security-Policy", self.policy)
+        super().end_headers()
 
     def log_message(self, *args):
         pass
@@ -212,9 +217,9 @@ def build_lite():
 def serve_lite():
     servers = []
 
-    def start(folder):
+    def start(folder, policy=None):
         sent = Counter()
-        handler = type("Handler", (CountingHandler,), {"sent": sent})
+        handler = type("Handler", (CountingHandler,), {"sent": sent, "policy": policy})
         server = http.server.ThreadingHTTPServer(
             ("127.0.0.1", 0), functools.partial(handler, directory=str(folder))
         )

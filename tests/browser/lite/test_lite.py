@@ -2,8 +2,10 @@
 
 import csv
 import importlib.util
+import json
 import os
 import re
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 BOOK = Path(os.environ.get("PGTLAB_BOOK", ROOT / "_build" / "html")).resolve()
+SUBPATH = "course/book"  # below the root of the server, as in conftest.py
 FIRST_CELL = """\
 import sys
 
@@ -26,6 +29,9 @@ if sys.platform == "emscripten":
 RAW = re.compile(r"^(:::|```)|\{(prf:|exercise|solution|dropdown|admonition)", re.MULTILINE)
 
 
+sys.path.append(str(ROOT / "tools"))  # where tools find one another
+
+
 def load(path):
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
@@ -35,6 +41,7 @@ def load(path):
 
 form = load(ROOT / "tools" / "notebooks.py")
 lite_tool = load(ROOT / "tools" / "lite.py")
+policy_tool = load(ROOT / "tools" / "policy.py")
 button = load(ROOT / "book" / "_ext" / "inbrowser.py")
 MEASURED = "book/visitation.ipynb"
 
@@ -107,10 +114,11 @@ SMALL = nbformat.v4.new_notebook(
 
 @pytest.fixture(scope="session")
 def small_site(build_lite, serve_lite, pyodide, tmp_path_factory):
-    """A site of one small notebook, with the Pyodide that has the sources."""
+    """A site of one small notebook, under its policy, with the Pyodide that has the sources."""
     root = tmp_path_factory.mktemp("small")
     nbformat.write(SMALL, root / "small.ipynb")
-    return serve_lite(build_lite(root / "site", pyodide, root, root / "small.ipynb"))
+    folder = build_lite(root / "site", pyodide, root, root / "small.ipynb")
+    return serve_lite(folder, policy_tool.for_notebooks(folder / SUBPATH, str(pyodide)))
 
 
 def test_a_slider_redraws(notebook, small_site):
@@ -188,6 +196,21 @@ def test_silence_is_said_too(notebook, small_site, answer):
     page.wait_for_timeout(5000)  # for what the kernel still says
     page.clock.fast_forward(31_000)
     assert "has not come further for 30 seconds" in page.locator(f"{STATUS}[data-state=slow]").inner_text()
+
+
+def test_a_browser_that_blocks_storage_is_named_as_the_reason(small_site, browser, chromium, tmp_path):
+    blocked = {"profile": {"default_content_setting_values": {"cookies": 2}}}  # the setting for all site data
+    (tmp_path / "Default").mkdir()
+    (tmp_path / "Default" / "Preferences").write_text(json.dumps(blocked), encoding="utf-8")
+    context = browser.browser_type.launch_persistent_context(tmp_path, **chromium)
+    page = context.new_page()
+    page.goto(small_site.notebook("small.ipynb"))
+    status = page.locator(f"{STATUS}[data-state=failed]")
+    status.wait_for(timeout=60_000)
+    page.wait_for_timeout(5000)  # for what the page still says
+    assert "Allow cookies and site data for this address" in status.inner_text()
+    assert "firewall" not in status.inner_text()
+    context.close()
 
 
 def test_progress_is_said_and_goes_away(notebook, small_site):
