@@ -265,6 +265,9 @@ def _floats(value):
         for each in result.flat:
             if each is None or isinstance(each, str | bytes):
                 raise TypeError("got None" if each is None else "got text")
+            # A scalar of NumPy's keeps its own type among others.
+            if isinstance(each, np.generic) and each.dtype.kind in _NO_NUMBERS:
+                raise TypeError(f"got {_NO_NUMBERS[each.dtype.kind]}")
     elif kind in _NO_NUMBERS or np.ma.is_masked(value):
         raise TypeError(f"got {_NO_NUMBERS.get(kind, 'a masked number')}")
     # A wider type may hold what is infinite here.

@@ -93,10 +93,13 @@ def study(task, settings, *, n_runs, executor=None, rng):
     _validate.generator(rng)
     if not callable(task):
         raise TypeError(f"task must be a function, got {type(task).__name__}")
-    if executor is not None and not callable(getattr(executor, "submit", None)):
+    if executor is not None and (
+        isinstance(executor, type) or not callable(getattr(executor, "submit", None))
+    ):
+        got = f"the class {executor.__name__}" if isinstance(executor, type) else type(executor).__name__
         raise TypeError(
             "executor must have a method submit, as a concurrent.futures.ProcessPoolExecutor() has, "
-            f"got {type(executor).__name__}"
+            f"got {got}"
         )
     settings = [_setting(i, each) for i, each in enumerate(settings)]
     if not settings:

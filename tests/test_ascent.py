@@ -5,12 +5,14 @@ A statistical test gives a false alarm with probability FALSE_ALARM at most, sha
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
 import os
 import pickle
 import time
+import tracemalloc
 import zipfile
 from dataclasses import replace
 
@@ -1195,11 +1197,48 @@ def test_what_is_no_archive_is_refused(tmp_path):
         Run.load(tmp_path / "nowhere.npz")
 
 
+def test_a_file_with_more_bytes_inside_than_it_has_is_refused(tmp_path):
+    # Two entries of the table of contents that lead to the same bytes.
+    path = tmp_path / "run.npz"
+    np.savez(path, format=np.array(1), returns=np.zeros(1000))
+    with zipfile.ZipFile(path, "a") as archive:
+        twin = copy.copy(archive.getinfo("returns.npy"))
+        twin.filename = "again0.npy"
+        archive.filelist.append(twin)
+        archive._didModify = True
+    words = r"is cut short, damaged or no NumPy archive \(its parts are larger than the file\)"
+    with pytest.raises(ValueError, match=words):
+        Run.load(path)
+
+
+def test_a_compressed_part_is_not_read_whatever_size_it_names(tmp_path):
+    path = tmp_path / "run.npz"
+    np.savez_compressed(path, returns=np.zeros(10**6))
+    data = bytearray(path.read_bytes())
+    # The size in the table of contents: 10 bytes in place of 8 million.
+    at = data.rfind(b"PK\x01\x02") + 24
+    data[at : at + 4] = (10).to_bytes(4, "little")
+    path.write_bytes(data)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"\(its parts are compressed\)"):
+            Run.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 10**6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_record_has_no_more_rows_than_its_steps_make(tmp_path):
+    run = ascend(*two_states(), rule=GradientAscent(), step_size=0.1, n_steps=3)
+    with pytest.raises(ValueError, match=exactly("n_steps is 2; expected an integer of at least 3")):
+        replace(run, n_steps=2)
+
+
 def test_a_file_that_would_grow_when_it_is_read_is_not_read(tmp_path):
     path = tmp_path / "run.npz"
     np.savez_compressed(path, format=np.array(1), returns=np.zeros(10**6))
     assert path.stat().st_size < 10**5
-    words = r"is cut short, damaged or no NumPy archive \(its parts are larger than the file\)"
+    words = r"is cut short, damaged or no NumPy archive \(its parts are compressed\)"
     with pytest.raises(ValueError, match=words):
         Run.load(path)
 

@@ -33,6 +33,7 @@ from pgtlab import (
 from pgtlab.chain import FiniteChain, LinearGaussianChain, finite
 from pgtlab.chain.elimination import Elimination, Eliminations
 from tests import routes
+from tests.extremes.exact import Given, floats, solve
 from tests.problems import (
     BATCHES,
     TablePolicy,
@@ -44,7 +45,6 @@ from tests.problems import (
     random_problem,
     seeds,
 )
-from tests.rational import Exact, floats, solve
 
 # One action; from each state to the next and back to the first. Ends from the last with probability 0.5.
 RING = FiniteMDP([[[0, 1, 0]], [[0, 0, 1]], [[0.5, 0, 0]]], [[1], [2], [3]], [1, 0, 0], 0.5)
@@ -544,13 +544,13 @@ def scattered(seed, discount, *, batch=()):
 
 @pytest.mark.parametrize("discount", [1 - 1e-6, 1 - 1e-9, 1 - 1e-12, np.nextafter(1, 0)])
 @pytest.mark.parametrize("seed", range(5))
-def test_values_visits_and_gradient_near_discount_1_against_fractions(seed, discount):
+def test_values_visits_and_gradient_near_discount_1_to_many_digits(seed, discount):
     mdp, policy = scattered(seed, discount)
-    exact = Exact(mdp, policy.probs())
+    exact = Given(mdp, policy.probs())
     R = np.abs(mdp.reward).max()
-    V, A, gradient = floats(exact.values()), floats(exact.advantages()), floats(exact.gradient_in_logits())
+    V, A, gradient = floats(exact.V), floats(exact.A), floats(exact.gradient_in_logits)
     for each in (mdp, as_sparse(mdp)):
-        assert_allclose(state_visitation(each, policy), floats(exact.visits()), rtol=1e-10)
+        assert_allclose(state_visitation(each, policy), floats(exact.rho), rtol=1e-10)
         assert_allclose(state_values(each, policy), V, rtol=0, atol=1e-8 * np.abs(V).max())
         assert_allclose(advantages(each, policy), A, rtol=1e-8, atol=1e-9 * R)
         assert_allclose(
@@ -646,12 +646,14 @@ def test_the_elimination_against_fractions(seed):
     factors = Elimination(rates, stops)
     q = [[Fraction(rates[i, j]) if i != j else Fraction(0) for j in range(S)] for i in range(S)]
     M = [[(Fraction(stops[i]) + sum(q[i]) if i == j else 0) - q[i][j] for j in range(S)] for i in range(S)]
-    b = rng.random(S)
-    assert_allclose(factors.solve(b), floats(solve(M, b)), rtol=1e-13)
-    assert_allclose(factors.solve_transposed(b), floats(solve(zip(*M, strict=True), b)), rtol=1e-13)
+    # In fractions: no rounding at all.
+    M, b = np.array(M, dtype=object), rng.random(S)
+    right = np.array([Fraction(each) for each in b], dtype=object)
+    assert_allclose(factors.solve(b), floats(solve(M, right)), rtol=1e-13)
+    assert_allclose(factors.solve_transposed(b), floats(solve(M.T, right)), rtol=1e-13)
     # With x = 0 in the last state its equation goes, and so does its column.
     others = [i for i in range(S) if i != factors.last]
-    x = floats(solve([[M[i][j] for j in others] for i in others], b[others]))
+    x = floats(solve(M[np.ix_(others, others)], right[others]))
     assert_allclose(factors.solve_up_to_last(b)[others], x, rtol=1e-13)
     assert factors.solve_up_to_last(b)[factors.last] == 0
 

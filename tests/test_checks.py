@@ -922,3 +922,10 @@ def test_what_is_no_estimate_is_refused():
         checks.consistent(estimate=estimate(0.0, 1.0, 0), exact=0.0)
     with pytest.raises(ValueError, match="^false_alarm is 1; expected a number above 1e-100 and below 0.5$"):
         checks.consistent(estimate=estimate(0.0, 1.0), exact=0.0, false_alarm=1)
+
+
+def test_parameters_beside_which_a_step_is_lost_are_refused():
+    # Floats are 1.2e-10 apart from 5.2e5 on, a millionth of a step of 1e-4; by 1e308 no step is left.
+    for large in (6e5, -1e308):
+        with pytest.raises(ValueError, match=r"^parameters\[1\] is .*: beside it the steps of 0\.0001"):
+            checks.sound_policy(SoftmaxPolicy.tabular([[0.0, large]]))

@@ -23,7 +23,7 @@ from pgtlab.compatible import (
 from pgtlab.gallery import linear_quadratic, now_or_later, one_knob
 from pgtlab.rollouts import FinitePaths, GeometricHorizon, rollout
 from tests import routes
-from tests.problems import exactly, random_problem, seeds
+from tests.problems import TablePolicy, exactly, random_problem, seeds
 
 COARSE = np.array([[1.0, 0.3], [1.0, -0.4], [1.0, 0.9]])
 
@@ -438,3 +438,83 @@ def test_state_features_that_do_not_fit_the_paths_are_refused():
         ValueError, match=exactly("state_features returned shape (5,) for 5 states; expected (5, d)")
     ):
         LSTDQ(0.5, np.cos).fit(paths)
+
+
+# --- what weighs next to nothing -------------------------------------------------------------------------
+
+
+def late(discount, features):
+    """Return paths whose second step weighs `discount`: in state 1 action 0 pays 3, and nothing else pays."""
+    transition = np.zeros((2, 2, 2))
+    transition[0, :, 1] = 1.0
+    mdp = FiniteMDP(transition, [[0.0, 0.0], [3.0, 0.0]], [1.0, 0.0], discount)
+    policy = SoftmaxPolicy(features, np.zeros(np.shape(features)[-1]))
+    paths = rollout(mdp, policy, n_episodes=1000, rng=np.random.default_rng(5))
+    return paths, (paths.actions[1] == 0).mean()
+
+
+def action_0(in_state_0, in_state_1):
+    """Return features (2, 2, K) of action 0 in both states; those of action 1 are 0."""
+    features = np.zeros((2, 2, len(in_state_0)))
+    features[:, 0] = in_state_0, in_state_1
+    return features
+
+
+# In state 0 nothing is to be gained: the part of w that it sees is 0. In state 1 the score is half the
+# feature or minus that: the third vector is w for a slope of 1 along it.
+APART = [([1.0, 0.0], [0.0, 1.0], [0.0, 1.0]), ([1.0, 0.0], [1.0, 1.0], [0.0, 1.0])]
+ACROSS = ([1.0, 1.0], [1.0, -1.0], [0.5, -0.5])
+BY_STEPS = [MonteCarlo(), TD(0.5), LSTDQ(0.5), ValueAndScore()]
+# In the sum of the scores of an episode (1, 1) and 1e-20 (1, -1) cannot be told from (1, 1).
+BY_EPISODES = [EpisodicNAC(), CorrectedEpisodicNAC()]
+LATE = [(critic, each) for critic in BY_STEPS for each in [*APART, ACROSS]]
+LATE += [(critic, each) for critic in BY_EPISODES for each in APART]
+
+
+@pytest.mark.parametrize("discount", [1e-20, 1e-100, 1e-300])
+@pytest.mark.parametrize(("critic", "features"), LATE, ids=lambda each: type(each).__name__)
+def test_a_state_that_weighs_next_to_nothing_counts_like_any_other(critic, features, discount):
+    in_state_0, in_state_1, take = features
+    paths, share = late(discount, action_0(in_state_0, in_state_1))
+    # With a value or a constant beside the score the line goes through both points, (1/2, 3) and (-1/2, 0).
+    # Without one it goes through 0: share (3 - w/2)^2 + (1 - share) (w/2)^2 is least at w = 6 share.
+    slope = 6 * share if isinstance(critic, MonteCarlo | TD) else 3.0
+    assert_allclose(critic.fit(paths), slope * np.array(take), rtol=1e-12, atol=1e-12)
+    assert_allclose(critic.fixed_point(paths.mdp, paths.policy), 3 * np.array(take), rtol=1e-12, atol=1e-12)
+
+
+def test_a_state_that_nobody_is_in_for_all_that_floats_tell_takes_no_part():
+    # 1e-310 is below what keeps its digits: the weight of least norm is 0, as for a state that is not seen.
+    paths, _ = late(1e-310, action_0([1.0, 0.0], [0.0, 1.0]))
+    assert_allclose(MonteCarlo().fit(paths), [0.0, 0.0], atol=1e-12)
+    paths, _ = late(1e-310, action_0([0.0], [1.0]))
+    assert_allclose(MonteCarlo().fit(paths), [0.0], atol=0)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e8])
+def test_what_all_actions_have_in_common_changes_no_fit(offset):
+    # The score is the same: what is common to the features of a state drops out.
+    features = action_0([1.0, 0.0], [0.0, 1.0])
+    paths, share = late(0.5, features + offset)
+    assert_allclose(MonteCarlo().fit(paths)[1], 6 * share, rtol=1e-6)
+
+
+def test_scores_of_ones_own_are_told_to_their_rounding_and_no_further():
+    # Two of the scores of an action of probability near 1 differ in sign alone, but for rounding: that is no
+    # direction of the parameters of its own.
+    mdp, _ = now_or_later()
+    softmax = SoftmaxPolicy.tabular([[7.0, 0.0], [0.0, 0.0]])
+    p = softmax.probs()[0, 0]
+    scores = np.zeros((2, 2, 4))
+    scores[0, :, :2] = [[1 - p, p - 1], [-p, p]]
+    scores[1, :, 2:] = [[0.5, -0.5], [-0.5, 0.5]]
+
+    class Own(TablePolicy):
+        def scores(self):
+            return scores
+
+    own = Own(softmax.probs())
+    own.parameters = np.zeros(4)
+    paths = rollout(mdp, softmax, n_episodes=2000, rng=np.random.default_rng(0))
+    mine = rollout(mdp, own, n_episodes=2000, rng=np.random.default_rng(0))
+    assert_allclose(MonteCarlo().fit(mine), MonteCarlo().fit(paths), rtol=1e-8, atol=1e-9)

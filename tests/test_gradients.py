@@ -13,13 +13,20 @@ from scipy import sparse
 
 from pgtlab import (
     FiniteMDP,
+    GeometricHorizon,
     LinearGaussianPolicy,
+    MonteCarlo,
+    ReturnToGo,
     SoftmaxPolicy,
     action_values,
     advantages,
+    estimate_gradient,
     expected_return,
     policy_gradient,
     policy_gradient_by_differences,
+    reinforce,
+    return_estimate,
+    rollout,
     state_values,
     state_visitation,
 )
@@ -412,6 +419,25 @@ def test_a_fork_that_is_taken_nearby_only_is_refused_where_the_theorem_would_say
     assert_allclose(policy_gradient_by_differences(mdp, at_0, step=1e-2), [1 / 4], rtol=1e-8)
     with pytest.raises(ValueError, match=untaken(1, 0, 1)):
         policy_gradient(mdp, at_0)
+
+
+def test_estimates_are_refused_with_it_but_for_a_number_of_steps():
+    # The return of T steps is a finite sum, and its slope at t = 0 is what the scores say: 0, as both forks
+    # begin with t^2.
+    mdp, at_0, rng = fork(), Fork([0.0]), np.random.default_rng(0)
+    paths = rollout(mdp, at_0, n_episodes=5, rng=rng)
+    for ask in (
+        lambda: ReturnToGo().expectation(mdp, at_0),
+        lambda: estimate_gradient(paths, ReturnToGo()),
+        lambda: reinforce(mdp, at_0, n_episodes=5, horizon=GeometricHorizon(0.5), rng=rng),
+        lambda: MonteCarlo().fit(paths),
+        lambda: MonteCarlo().learn(paths, 0.1),
+    ):
+        with pytest.raises(ValueError, match=untaken(1, 0, 1)):
+            ask()
+    assert_array_equal(reinforce(mdp, at_0, n_episodes=5, horizon=4, rng=rng).mean, [0.0])
+    assert_array_equal(ReturnToGo().expectation(mdp, at_0, 4), [0.0])
+    assert return_estimate(paths).mean == 0
 
 
 def test_a_way_by_two_untaken_actions_is_refused_too():

@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pgtlab import FiniteMDP, FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy, policy_gradient, reinforce
+from pgtlab import (
+    FiniteMDP,
+    FinitePolicy,
+    LinearGaussianPolicy,
+    SoftmaxPolicy,
+    policy_gradient,
+    reinforce,
+    state_values,
+)
 from tests import routes
 from tests.problems import BATCHES, FEATURES, exactly, random_policy, seeds
 
@@ -440,7 +448,13 @@ def test_the_logarithms_of_all_probabilities_stay_where_they_underflow():
 def test_preferences_that_overflow_are_refused_or_as_sure_as_can_be():
     sure = SoftmaxPolicy.tabular([[1e308, -1e308]])
     assert_allclose(sure.probs(), [[1.0, 0.0]], atol=0)
-    assert sure.log_probs().tolist() == [[0.0, -math.inf]]
+    # log pi = -2e308 is no float, and minus infinity would say that the action is never taken.
+    with pytest.raises(
+        ValueError, match=r"^the preference of \[state, action\] = \[0, 1\] is so far below the largest"
+    ):
+        sure.log_probs()
+    # Nor is a sum of logarithms, which nobody asks for.
+    assert SoftmaxPolicy.tabular([[0.0, -1e308, -1e308]]).log_probs().tolist() == [[0.0, -1e308, -1e308]]
     policy = SoftmaxPolicy([[[1.0], [1e10]]], [1e300])
     for use in (policy.probs, policy.log_probs):
         with pytest.raises(
@@ -524,3 +538,39 @@ def test_what_rounding_leaves_of_a_score_of_0_is_no_score():
         ValueError, match="^the mean of policy.scores\\(\\)\\[0, :, 0\\] under the policy is 1e-05"
     ):
         policy_gradient(ONE_STEP, Scored(EVEN, [[[1e-5], [1e-5]]]))
+
+
+@pytest.mark.parametrize(
+    ("probs", "error", "words"),
+    [
+        (np.array([["0.5", "0.5"]]), TypeError, " must be made of numbers: got text"),
+        (np.array([[0, 1]], "m8[D]"), TypeError, " must be made of numbers: got time spans"),
+        (np.array([[0.5 + 1j, 0.5 - 1j]]), TypeError, " must be made of numbers: got complex numbers"),
+        (np.ma.masked_array(EVEN, [[True, False]]), ValueError, "[0, 0] is masked; expected a number"),
+    ],
+)
+def test_what_no_probability_can_be_is_refused_where_a_problem_is_met(probs, error, words):
+    class Told(Scored):
+        def probs(self):
+            return probs
+
+    policy = Told(EVEN, [[[0.5], [-0.5]]])
+    with pytest.raises(error, match=exactly(f"policy.probs(){words}")):
+        state_values(ONE_STEP, policy)
+
+
+def test_probabilities_of_ones_own_may_be_whole_numbers():
+    assert_array_equal(state_values(ONE_STEP, Scored([[1, 0]], np.zeros((1, 2, 1)))), [1.0])
+
+
+def test_a_single_score_of_ones_own_is_checked_like_all_of_them():
+    with pytest.raises(ValueError, match=r"^policy\.scores\(\)\[0, 0, 0\] is nan"):
+        Scored(EVEN, [[[np.nan], [0.0]]]).score(0, 0)
+
+
+def test_scores_keep_their_digits_beside_what_all_actions_have_in_common():
+    # phi = 1e8 + (1, 0, 2)/8, exactly, with even odds: the scores are (0, -1, 1)/8 but for a rounded 1/3.
+    policy = SoftmaxPolicy(1e8 + np.array([[[1.0], [0.0], [2.0]]]) / 8, [0.0])
+    right = np.array([[0.0], [-1.0], [1.0]]) / 8
+    assert_allclose(policy.scores()[0], right, atol=1e-16)
+    assert_allclose(policy.score(0, np.arange(3)), right, atol=1e-16)

@@ -27,8 +27,8 @@ from pgtlab import (
     stationary_distribution,
 )
 from pgtlab.gallery import garnet, linear_quadratic, two_states
+from tests.extremes.exact import Given, floats
 from tests.problems import BATCHES, TablePolicy, exactly, random_policy, seeds
-from tests.rational import Exact, floats
 
 QUANTITIES = [
     stationary_distribution,
@@ -186,15 +186,15 @@ def rarely(e):
 def test_two_states_that_are_hardly_left(e):
     # The shares are 2/3 and 1/3; staying pays 1 and 2: eta = (2 (1 - e) + 2 (1 - 2 e)) / 3 = 4/3 - 2 e.
     mdp, policy = rarely(e)
-    exact = Exact(mdp, policy.probs())
+    exact = Given(mdp, policy.probs())
     # The log odds of 1e-300 are 690, rounded at 1e-13.
     assert_allclose(stationary_distribution(mdp, policy), [2 / 3, 1 / 3], rtol=2e-13)
     assert_allclose(average_reward(mdp, policy), 4 / 3 - 2 * e, rtol=1e-13)
-    assert_allclose(average_reward(mdp, policy), float(exact.average()), rtol=1e-15)
-    assert_allclose(differential_values(mdp, policy), floats(exact.differential_values()), rtol=1e-14)
+    assert_allclose(average_reward(mdp, policy), float(exact.eta), rtol=1e-15)
+    assert_allclose(differential_values(mdp, policy), floats(exact.h), rtol=1e-14)
     # d eta / d log odds = d_0 e (Q(0, stay) - Q(0, switch)): with h1 - h0 = (eta - 1) / e + 1, for e to 0,
     # -d_0 (eta - 1) = -2/9 and d_1 (2 - eta) = 2/9.
-    slopes = floats(exact.average_gradient_in_logits())[:, 0]
+    slopes = floats(exact.long_run_gradient_in_logits)[:, 0]
     assert_allclose(average_reward_gradient(mdp, policy), slopes, rtol=1e-12)
     if e < 1e-9:
         assert_allclose(slopes, [-2 / 9, 2 / 9], rtol=1e-8)
@@ -211,7 +211,7 @@ def test_what_is_too_rare_for_double_precision_is_refused():
 
 @pytest.mark.parametrize("spread", [1, 40, 300])
 @pytest.mark.parametrize("seed", range(4))
-def test_the_long_run_against_fractions(seed, spread):
+def test_the_long_run_to_many_digits(seed, spread):
     rng = np.random.default_rng([seed, spread])
     S, A = rng.integers(1, 5), rng.integers(1, 4)
     transition = np.exp(rng.uniform(-spread, 0, size=(S, A, S))) * (rng.random((S, A, S)) < 0.8)
@@ -219,10 +219,10 @@ def test_the_long_run_against_fractions(seed, spread):
     transition /= transition.sum(-1, keepdims=True)
     mdp = FiniteMDP(transition, rng.normal(size=(S, A)), np.eye(S)[0], 0.9)
     policy = SoftmaxPolicy.tabular(rng.normal(size=(S, A)) * 10)
-    exact, R = Exact(mdp, policy.probs()), np.abs(mdp.reward).max()
-    assert_allclose(stationary_distribution(mdp, policy), floats(exact.stationary()), rtol=1e-13)
-    assert_allclose(average_reward(mdp, policy), float(exact.average()), rtol=0, atol=1e-14 * R)
-    h, slopes = floats(exact.differential_values()), floats(exact.average_gradient_in_logits())
+    exact, R = Given(mdp, policy.probs()), np.abs(mdp.reward).max()
+    assert_allclose(stationary_distribution(mdp, policy), floats(exact.stationary), rtol=1e-13)
+    assert_allclose(average_reward(mdp, policy), float(exact.eta), rtol=0, atol=1e-14 * R)
+    h, slopes = floats(exact.h), floats(exact.long_run_gradient_in_logits)
     assert_allclose(differential_values(mdp, policy), h, rtol=0, atol=1e-12 * (R + np.abs(h).max()))
     assert_allclose(
         average_reward_gradient(mdp, policy), slopes.ravel(), rtol=0, atol=1e-12 * (R + np.abs(slopes).max())
@@ -266,7 +266,7 @@ def test_a_gradient_whose_digits_are_lost_is_refused():
     mdp, policy = pairs(1e-17, [1.0, 2.0, 5.0, 7.0])
     assert_allclose(average_reward(mdp, policy), 3.75, rtol=1e-15)
     h = differential_values(mdp, policy)
-    assert_allclose(h, floats(Exact(mdp, policy.probs()).differential_values()), rtol=1e-12)
+    assert_allclose(h, floats(Given(mdp, policy.probs()).h), rtol=1e-12)
     words = r"^the differential advantage of an action is .*, from sums of size .* that cancel: fewer than 8"
     for quantity in (average_reward_gradient, differential_action_values):
         with pytest.raises(ValueError, match=words):

@@ -338,3 +338,17 @@ def test_a_refused_study_leaves_the_generator_as_it_was():
     with pytest.raises(ValueError):
         study(tasks.inverse, [], n_runs=1, rng=rng)
     assert rng.bit_generator.seed_seq.n_children_spawned == 0
+
+
+def test_a_class_of_executors_is_none():
+    words = (
+        "executor must have a method submit, as a concurrent.futures.ProcessPoolExecutor() has, got the class"
+    )
+    with pytest.raises(TypeError, match=exactly(f"{words} ProcessPoolExecutor")):
+        study(
+            tasks.inverse,
+            [{"n": 1}],
+            n_runs=1,
+            executor=ProcessPoolExecutor,
+            rng=np.random.default_rng(0),
+        )

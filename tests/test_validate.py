@@ -296,3 +296,17 @@ def test_subscripts_read_as_python_writes_them():
     assert _validate.subscript(()) == ""
     assert _validate.first(np.zeros(3, dtype=bool)) is None
     assert _validate.first(np.array([[False, False], [True, True]])) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("scalar", "words"),
+    [
+        (np.timedelta64(1, "D"), "time spans"),
+        (np.datetime64("2020-01-01"), "dates"),
+        (np.complex128(1.0), "complex numbers"),
+    ],
+)
+def test_a_scalar_among_objects_is_what_its_own_type_says(scalar, words):
+    with pytest.raises(TypeError, match=exactly(f"x must be made of numbers: got {words}")):
+        _validate.numbers("x", np.array([Fraction(1, 2), scalar], dtype=object))
+    assert_array_equal(_validate.numbers("x", np.array([Fraction(1, 2), np.int8(3)], object)), [0.5, 3.0])

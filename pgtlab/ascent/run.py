@@ -73,7 +73,8 @@ class Run:
     Raises
     ------
     ValueError
-        If the shapes do not go together, an entry is not finite, or `rule` has no name.
+        If the shapes do not go together, an entry is not finite, `rule` has no name, or there are more rows
+        than `n_steps` makes.
     TypeError
         If an argument is of the wrong type.
 
@@ -124,7 +125,8 @@ class Run:
         if not isinstance(self.rule.get("name"), str):
             raise ValueError(f"rule is {self.rule}; expected its name in 'name'")
         object.__setattr__(self, "step_size", _validate.number("step_size", self.step_size))
-        object.__setattr__(self, "n_steps", _validate.count("n_steps", self.n_steps))
+        # A step more than was asked for nobody makes.
+        object.__setattr__(self, "n_steps", _validate.count("n_steps", self.n_steps, len(parameters) - 1))
 
     @property
     def falls(self):
@@ -216,7 +218,8 @@ class Run:
 
         Notes
         -----
-        Nothing in the file is run, and no more is read than the file is long.
+        Nothing in the file is run, and no more is read than the file is long: `save` does not compress, and
+        what is compressed is refused.
         """
         with open(_path(path), "rb") as file:
             content = _content(file, path)
@@ -270,6 +273,9 @@ def _content(file, path):
     try:
         with zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
+            # What a compressed part comes to is known only once it is there, whatever the file says.
+            if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
+                raise ValueError("its parts are compressed")
             if sum(part.file_size for part in parts) > os.fstat(file.fileno()).st_size:
                 raise ValueError("its parts are larger than the file")
             return {part.filename.removesuffix(".npy"): _array(archive.read(part)) for part in parts}

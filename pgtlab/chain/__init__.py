@@ -6,13 +6,12 @@ On the chain nothing is decided any more. Values and visits are two linear syste
 
 from __future__ import annotations
 
-import numpy as np
-
 from pgtlab import _validate
 from pgtlab.chain.finite import FiniteChain
 from pgtlab.chain.linear_gaussian import LinearGaussianChain
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
 from pgtlab.policies import FinitePolicy, LinearGaussianPolicy
+from pgtlab.policies.finite import told_probs
 
 __all__ = ["FiniteChain", "LinearGaussianChain", "chain"]
 
@@ -62,7 +61,7 @@ def chain(mdp, policy):
     if not isinstance(mdp, FiniteMDP):
         raise not_a_problem(mdp)
     _validate.instance("policy", policy, FinitePolicy)
-    probs = np.asarray(policy.probs())
+    probs = told_probs(policy)
     kept = _last
     if kept is None or not kept.serves(mdp, probs, policy):
         kept = _last = FiniteChain(mdp, probs, policy)

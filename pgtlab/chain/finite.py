@@ -132,8 +132,9 @@ class FiniteChain:
             return ends
         # A softmax takes every action, be the logarithm of its probability beyond the floats.
         softmax = isinstance(self._policy, SoftmaxPolicy)
+        possible = np.ones_like(support) if softmax else support | (self._policy.log_probs() > -np.inf)
         # What underflows may lead astray; as a way to the end it is lost.
-        return self._sure_ends(support, support | softmax | (self._policy.log_probs() > -np.inf))
+        return self._sure_ends(support, possible)
 
     def _sure_ends(self, *actions):
         if self.probs.ndim == 2:

@@ -46,7 +46,8 @@ def sound_policy(policy, *, states=None):
     TypeError
         If an attribute is missing.
     ValueError
-        If the policy is a batch, or `states` is not an array of finite numbers.
+        If the policy is a batch, `states` is not an array of finite numbers, or a parameter is above 4e5 in
+        size.
 
     Notes
     -----
@@ -155,6 +156,12 @@ def _check_scores(view, policy, theta, where, stale=None):
         raise AssertionError(
             f"{where}scores have shape {scores.shape}; expected {expected}: for each state and action a "
             "number for each parameter"
+        )
+    at = _validate.first(np.spacing(np.abs(theta)) > _NEAR * _STEP)
+    if at:
+        raise ValueError(
+            f"{where}parameters{_validate.subscript(at)} is {theta[at]:g}: beside it the steps of {_STEP:g}, "
+            "by which slopes are measured, are lost in rounding; expected at most 4e5 in size"
         )
     slopes = np.stack([_slope(view, policy, theta, each) for each in np.eye(len(theta))], axis=-1)
     # Actions that are never taken have no slope; far out in the tails only rounding is left of one.

@@ -70,7 +70,9 @@ class EpisodicNAC:
         """
         # The values are those of the problem, the visits those at the discount gamma^2.
         A = advantages(mdp, policy)
-        return score_weights(replace(mdp, discount=mdp.discount**2), policy, A)
+        # Where that underflows it is next to nothing: 0 would say that nobody gets beyond the first state.
+        squared = max(mdp.discount**2, np.finfo(np.float64).tiny) if mdp.discount else 0.0
+        return score_weights(replace(mdp, discount=squared), policy, A)
 
     def fit(self, paths):
         """Weights by the regression over sampled episodes.
@@ -84,7 +86,9 @@ class EpisodicNAC:
         Returns
         -------
         ndarray, shape (K,)
-            The solution of least norm, of which there are others if episodes are fewer than parameters.
+            The solution of least norm, of which there are others if episodes are fewer than parameters. The
+            sums over an episode lose a direction of the parameters that has less than 1e-16 of the weight of
+            another one with which it shares parameters.
 
         Raises
         ------
@@ -164,7 +168,9 @@ class CorrectedEpisodicNAC:
         Returns
         -------
         ndarray, shape (K,)
-            The solution of least norm, of which there are others if episodes are fewer than parameters.
+            The solution of least norm, of which there are others if episodes are fewer than parameters. The
+            sums over an episode lose a direction of the parameters that has less than 1e-16 of the weight of
+            another one with which it shares parameters.
         """
         return _slopes(*_sums(paths))
 
@@ -186,4 +192,7 @@ def _slopes(instruments, regressors, targets):
     """Return the slopes of the line through the targets, whose residuals the instruments do not see."""
     one = np.ones((len(targets), 1))
     Z, X = np.concatenate([instruments, one], axis=1), np.concatenate([regressors, one], axis=1)
-    return least_norm(Z.T @ X, Z.T @ targets)[:-1]
+    # Columns of the same size: products of late and rare scores would underflow.
+    Z, X = (each / np.where(each.any(0), np.abs(each).max(0), 1.0) for each in (Z, X))
+    unit = np.where(regressors.any(0), np.abs(regressors).max(0), 1.0)
+    return least_norm(Z.T @ X, Z.T @ targets, np.diag(1 / np.append(unit, 1.0)))[:-1]

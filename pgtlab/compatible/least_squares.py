@@ -388,15 +388,38 @@ def in_noise(policy, values):
     return xx + 2 * k * xu + k**2 * uu, 2 * s * (xu + k * uu), s**2 * uu
 
 
-def least_norm(matrix, right):
-    """Return the least squares solutions of least norm, (..., K), for matrices (..., n, K)."""
-    batch = np.broadcast_shapes(matrix.shape[:-2], right.shape[:-1])
-    matrix = np.broadcast_to(matrix, (*batch, *matrix.shape[-2:]))
-    right = np.broadcast_to(right, (*batch, right.shape[-1]))
-    w = np.empty((*batch, matrix.shape[-1]))
-    for at in np.ndindex(batch):
-        w[at] = np.linalg.lstsq(matrix[at], right[at], rcond=RANK_TOLERANCE)[0]
-    return w
+def least_norm(matrix, right, back=None, unseen=None):
+    """Return the least squares solution of least norm, each row and each column in its own units.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (r, r)
+    right : ndarray, shape (r,)
+    back : ndarray, shape (K, r), optional
+        Takes a solution to the parameters, in which it is least.
+    unseen : ndarray, shape (m, K), optional
+        Directions of the parameters in which it is 0.
+
+    Returns
+    -------
+    ndarray, shape (K,) or (r,)
+    """
+    r = len(right)
+    back = np.eye(r) if back is None else back
+    unseen = np.zeros((0, len(back))) if unseen is None else unseen
+    for axis in (1, 0):
+        unit = np.abs(matrix).max(axis, keepdims=True)
+        unit = np.where(unit > 0, unit, 1.0)
+        matrix = matrix / unit
+        if axis:
+            right = right / unit[:, 0]
+        else:
+            back = back / unit
+    U, singular, Vt = np.linalg.svd(matrix)
+    rank = int((singular > RANK_TOLERANCE * singular[0]).sum())
+    w = back @ (Vt[:rank].T @ (U[:, :rank].T @ right / singular[:rank]))
+    flat = np.linalg.qr(np.concatenate([unseen.T, back @ Vt[rank:].T], axis=1))[0]
+    return w - flat @ (flat.T @ w)
 
 
 def weights_for(policy, w, name="w"):

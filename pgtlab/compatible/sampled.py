@@ -9,8 +9,11 @@ import numpy as np
 
 from pgtlab import _validate
 from pgtlab.compatible.least_squares import least_norm
+from pgtlab.fisher.contrasts import FEWEST_VISITS
+from pgtlab.fisher.least_squares import Directions
 from pgtlab.policies.finite import sound_scores
 from pgtlab.rollouts import FinitePaths, LinearQuadraticPaths
+from pgtlab.rollouts.paths import check_slope
 
 
 class Reader:
@@ -24,6 +27,8 @@ class Reader:
         Each times the weight of its time.
     alive : ndarray of bool, shape (T, N)
         Whether each step was made.
+    pairs : ndarray of int, shape (T, N), or None
+        The number of state and action of each step of a finite problem.
     """
 
     def __init__(self, paths):
@@ -32,11 +37,14 @@ class Reader:
                 "paths must be FinitePaths or LinearQuadraticPaths, as rollout returns them; "
                 f"got {type(paths).__name__}"
             )
+        check_slope(paths)
         self._paths = paths
         self.weights = np.append(paths.weights, 0.0)
         self.rewards = paths.weights[:, None] * paths.rewards
         self.alive = paths.alive
+        self.pairs = None
         if isinstance(paths, FinitePaths):
+            self.pairs = paths.pairs
             table = sound_scores(paths.policy)
             # A row for each pair, and zeros where no step was made.
             self._table = np.append(table.reshape(-1, table.shape[-1]), np.zeros_like(table[0, :1]), axis=0)
@@ -123,7 +131,8 @@ def fixed_point(reader, step, targets, lam):
     reader : Reader
     step : callable
         ``step(reader, t, episodes)`` returns the features x (n, D) of the critic at time t and the
-        differences d (n, D): the prediction is off by the target minus d times the weights.
+        differences d (n, D): the prediction is off by the target minus d times the weights. In a finite
+        problem x hangs on state and action alone.
     targets : ndarray, shape (T, N)
     lam : float
         Decay of the trace, besides the discount.
@@ -132,7 +141,23 @@ def fixed_point(reader, step, targets, lam):
     -------
     ndarray, shape (D,)
         The solution of least norm.
+
+    Raises
+    ------
+    ValueError
+        If rounding leaves open whether features are dependent.
+
+    Notes
+    -----
+    In a finite problem every state and action of the paths is an equation that keeps its digits, however
+    little it weighs; below 1e-300 in all it counts as not seen. What the scores can tell apart is what they
+    tell apart without their weights.
     """
+    solution = _by_steps if reader.pairs is None else _by_pairs
+    return solution(reader, step, targets, lam)
+
+
+def _by_steps(reader, step, targets, lam):
     matrix, right, trace = 0.0, 0.0, 0.0
     for t in range(len(targets)):
         x, difference = step(reader, t, slice(None))
@@ -142,6 +167,35 @@ def fixed_point(reader, step, targets, lam):
         matrix = matrix + trace.T @ difference
         right = right + trace.T @ targets[t]
     return least_norm(matrix, right)
+
+
+def _by_pairs(reader, step, targets, lam):
+    # sum_t e_t d_t^T = sum_t x_t D_t^T with D_t = d_t + lambda D_{t+1}, and so for the targets: added up
+    # for each pair of state and action, X^T (D w - b) = 0.
+    rows = ahead = None
+    weight = np.zeros(reader.pairs.max() + 1)
+    for t in reversed(range(len(targets))):
+        x, difference = step(reader, t, slice(None))
+        both = np.concatenate([difference, targets[t][:, None]], axis=1)
+        ahead = both if ahead is None else both + lam * ahead
+        if rows is None:
+            rows, sums = np.zeros((len(weight), x.shape[1])), np.zeros((len(weight), both.shape[1]))
+        order = np.argsort(reader.pairs[t], kind="stable")
+        pairs = reader.pairs[t][order]
+        starts = np.flatnonzero(np.diff(pairs, prepend=-1))
+        at = pairs[starts]
+        rows[at] = x[order[starts]]
+        sums[at] += np.add.reduceat(ahead[order], starts, axis=0)
+        weight[at] += reader.weights[t] * np.diff(starts, append=len(pairs))
+    seen = (weight >= FEWEST_VISITS) & rows.any(1)
+    if not seen.any():
+        return np.zeros(rows.shape[1])
+    rows, sums, weight = rows[seen], sums[seen], weight[seen]
+    # Scores were subtracted from one another: they are known to a share of the largest.
+    directions = Directions(rows, shortest=1.0)
+    size = np.full(len(rows), np.abs(rows @ directions.basis).max())
+    matrix, right, back = directions.solved(rows, sums / weight[:, None], np.log(weight), size)
+    return least_norm(matrix, right, back, directions.unseen)
 
 
 def learning(reader, step, targets, lam, step_size, start, batch_size):

@@ -13,7 +13,7 @@ from pgtlab.compatible.least_squares import compatible_weights, score_gradient, 
 from pgtlab.compatible.monte_carlo import first_weights
 from pgtlab.evaluation import advantages, state_values
 from pgtlab.fisher.contrasts import FEWEST_VISITS, visited
-from pgtlab.fisher.least_squares import Directions, triangular
+from pgtlab.fisher.least_squares import Directions
 from pgtlab.mdp import LinearQuadraticMDP
 from pgtlab.visitation import state_visitation
 
@@ -395,24 +395,18 @@ def _projected(phi, right, rho, here):
     """Return v (d,) of least norm with E_rho[phi (U v - V)] = 0; `right` (S, d + 1) is U with V beside it."""
     phi, right, rho = phi[here], right[here], rho[here]
     directions = Directions(phi)
-    r = directions.basis.shape[1]
-    if not r:
+    if not directions.basis.shape[1]:
         return np.zeros(phi.shape[1])
-    right = np.concatenate([right[:, :-1] @ directions.basis, right[:, -1:]], axis=1)
     known = rho >= FEWEST_VISITS
     logs = np.where(known, np.log(np.where(known, rho, 1.0)), -np.inf)
-    # phi sqrt(rho) = Q R: the equations are Q^T sqrt(rho) (U v - V) = 0, each in units of its own weight.
-    _, equations, _ = triangular(phi @ directions.basis, right, logs)
-    equations = equations / np.abs(equations[:, :-1]).max(1, keepdims=True)
-    unit = np.abs(equations[:, :-1]).max(0)
-    matrix = equations[:, :-1] / unit
+    matrix, right, back = directions.solved(phi, right, logs)
     condition = np.linalg.cond(matrix, 1)
     if not condition <= _WELL_POSED:
         raise ValueError(
             f"the equations of the state values have the condition number {condition:.2g}, and their "
             "solution few digits; expected state features of which none is nearly a combination of the others"
         )
-    return directions.least(directions.basis @ (np.linalg.solve(matrix, equations[:, -1]) / unit))
+    return directions.least(back @ np.linalg.solve(matrix, right))
 
 
 def _bias(mdp, policy, features, lam):

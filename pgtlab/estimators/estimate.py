@@ -12,7 +12,7 @@ from pgtlab.estimators.critics import checked
 from pgtlab.estimators.signals import ReturnToGo, Signal
 from pgtlab.policies.finite import sound_scores
 from pgtlab.rollouts import rollout
-from pgtlab.rollouts.paths import FinitePaths
+from pgtlab.rollouts.paths import FinitePaths, check_slope
 
 #: Groups of episodes, between which the standard error of a finite problem is measured.
 _GROUPS = 256
@@ -94,7 +94,8 @@ def estimate_gradient(paths, signal):
     ------
     ValueError
         If there are fewer than 2 episodes, from which no standard error can be told, or the values that the
-        signal holds do not fit the problem.
+        signal holds do not fit the problem; at discount 1, for paths without a number of steps, if an action
+        of probability 0 may lead to a state from which the end is not sure (see `policy_gradient`).
     TypeError
         If an argument is of the wrong type.
 
@@ -281,6 +282,7 @@ def _at_least_two(paths):
 
 def _score_sums(paths, signal):
     """Return an iterator over sums of score times factor, (G, K), and numbers of episodes in them, (G,)."""
+    check_slope(paths)
     sums = _finite if isinstance(paths, FinitePaths) else _linear_quadratic
     return sums(paths, signal.weights(paths))
 

@@ -92,6 +92,8 @@ def _(mdp: FiniteMDP, policy, base, decay, horizon):
     probs = process.probs
     if probs.ndim > 2:
         raise ValueError(f"policy is a batch of shape {probs.shape[:-2]}; expected one policy")
+    if T is None:
+        process.check_slope()
     visits = [state_visitation(mdp, policy)] if T is None else _visits(process, T)
     _check_known(base, probs, visits)
     base = np.where(np.isnan(base), 0.0, base)

@@ -30,6 +30,9 @@ class Directions:
     Parameters
     ----------
     rows : ndarray, shape (n, K)
+    shortest : float
+        Rows below this share of the largest entry of each column are not drawn out to length 1: what they
+        tell may be rounding.
 
     Attributes
     ----------
@@ -44,13 +47,14 @@ class Directions:
     their weights, each column and then each row divided by its largest entry.
     """
 
-    def __init__(self, rows):
+    def __init__(self, rows, shortest=0.0):
         K = rows.shape[-1]
         unit = np.abs(rows).max(0, initial=0.0)
         unit = np.where(unit > 0, unit, 1.0)
         scaled = rows / unit
         length = np.abs(scaled).max(1, initial=0.0)[:, None]
-        scaled = np.divide(scaled, length, where=length > _ROUNDING, out=np.zeros_like(scaled))
+        told, length = length > _ROUNDING, np.maximum(length, shortest)
+        scaled = np.divide(scaled, length, where=told, out=np.zeros_like(scaled))
         # The rows and the triangle of their QR factorisation have the same right singular vectors.
         _, singular, Vt = np.linalg.svd(np.linalg.qr(scaled, mode="r"), full_matrices=True)
         share = singular / singular.max(initial=np.finfo(float).tiny)
@@ -70,6 +74,36 @@ class Directions:
     def least(self, w):
         """Return w without its part in the directions that are not seen."""
         return w - (w @ self.unseen.T) @ self.unseen
+
+    def solved(self, rows, right, log_weights, size=None):
+        r"""Return :math:`X^\top W (U w - b) = 0` as a square system, each equation in its own units.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (n, K)
+            X, by which the directions were found.
+        right : ndarray, shape (n, K + 1)
+            U with b beside it.
+        log_weights : ndarray, shape (n,)
+        size : ndarray, shape (n,), optional
+            As for `triangular`.
+
+        Returns
+        -------
+        matrix : ndarray, shape (r, r)
+        right : ndarray, shape (r,)
+        back : ndarray, shape (K, r)
+            Takes a solution to the parameters.
+        """
+        right = np.concatenate([right[:, :-1] @ self.basis, right[:, -1:]], axis=1)
+        # X sqrt(W) = Q R: the equations are Q^T sqrt(W) (U z - b) = 0, each in units of its own weight.
+        _, equations, _ = triangular(rows @ self.basis, right, log_weights, size)
+        # An equation without any unknown is left as it is.
+        largest = np.abs(equations[:, :-1]).max(1, initial=0.0, keepdims=True)
+        equations = equations / np.where(largest > 0, largest, 1.0)
+        unit = np.abs(equations[:, :-1]).max(0, initial=0.0)
+        unit = np.where(unit > 0, unit, 1.0)
+        return equations[:, :-1] / unit, equations[:, -1], self.basis / unit
 
 
 def least_squares_on_score(mdp, policy, rho, values, *, squared):
@@ -211,7 +245,7 @@ def row_by_row(rows, targets, log_weights):
     return z
 
 
-def triangular(rows, right, log_weights):
+def triangular(rows, right, log_weights, size=None):
     r"""Bring weighted equations into triangular form, each in units of its own weight.
 
     Parameters
@@ -222,6 +256,8 @@ def triangular(rows, right, log_weights):
         What goes with each row.
     log_weights : ndarray, shape (n,)
         Minus infinity: below all others, by an unknown factor.
+    size : ndarray, shape (n,), optional
+        What the rounding of each row is a share of; its own largest entry without.
 
     Returns
     -------
@@ -252,7 +288,7 @@ def triangular(rows, right, log_weights):
     unknown = np.isneginf(log_weights)
     half = np.where(unknown, -1e300, log_weights) / 2
     table = np.concatenate([rows, right], axis=1)
-    size = np.abs(rows).max(1)
+    size = np.abs(rows).max(1) if size is None else size
     left, order, pending = np.ones(r, bool), [], np.ones(n, bool)
     disputed, scale = None, 0.0
     result = np.empty((r, table.shape[1]))

@@ -71,7 +71,7 @@ class FinitePolicy(ABC):
         ndarray, shape (..., N, K)
         """
         state, action = self._indices(state, action)
-        return self.scores()[..., state, action, :]
+        return sound_scores(self)[..., state, action, :]
 
     def log_prob(self, state, action):
         r"""Logarithm of a probability, :math:`\log \pi(s, a; \theta)`; minus infinity where it is 0.
@@ -266,6 +266,13 @@ class SoftmaxPolicy(FinitePolicy):
     def log_probs(self):
         r"""Logarithms of all the probabilities, :math:`\log \pi(s, a; \theta)`, shape (..., S, A)."""
         below = self._below_largest()
+        at = _validate.first(below == -np.inf)
+        if at is not None:
+            raise ValueError(
+                f"the preference of [state, action] = {list(at[-2:])} is so far below the largest of its "
+                "state that the logarithm of its probability is no float; expected smaller features or "
+                "parameters"
+            )
         others = np.exp(below)
         np.put_along_axis(others, below.argmax(-1, keepdims=True), 0.0, axis=-1)
         # log sum_b exp(l_b) = l_max + log(1 + sum of the others, each of at most 1)
@@ -277,7 +284,8 @@ class SoftmaxPolicy(FinitePolicy):
             logits = self.logits()
             # So no exponential overflows.
             below = logits - logits.max(-1, keepdims=True)
-        if np.isnan(below.sum()):
+            unclear = np.isnan(below.sum())
+        if unclear:
             at = _validate.first(~np.isfinite(logits))
             raise ValueError(
                 f"the preference of [state, action] = {list(at[-2:])} is {logits[at]}; expected a finite "
@@ -287,7 +295,7 @@ class SoftmaxPolicy(FinitePolicy):
 
     def scores(self):
         r"""Scores :math:`\phi(s, a) - \sum_{a'} \pi(s, a') \phi(s, a')`, shape (..., S, A, K)."""
-        return self.features - (self.probs()[..., None, :] @ self.features)
+        return self._centred(self.features, self.probs())
 
     def score(self, state, action):
         r"""Score of one action, :math:`\phi(s, a) - \sum_{a'} \pi(s, a') \phi(s, a')`.
@@ -301,8 +309,16 @@ class SoftmaxPolicy(FinitePolicy):
         ndarray, shape (..., N, K)
         """
         state, action = np.broadcast_arrays(*self._indices(state, action))
-        mean = (self.probs()[..., state, None, :] @ self.features[state])[..., 0, :]
-        return self.features[state, action] - mean
+        centred = self._centred(self.features[state], self.probs()[..., state, :])
+        at = np.broadcast_to(action, centred.shape[:-2])[..., None, None]
+        return np.take_along_axis(centred, at, axis=-2)[..., 0, :]
+
+    def _centred(self, features, probs):
+        """Return features (..., A, K) less their mean; what they have in common is taken off before."""
+        likeliest = probs.argmax(-1)[..., None, None]
+        features = np.broadcast_to(features, (*probs.shape[:-1], *features.shape[-2:]))
+        features = features - np.take_along_axis(features, likeliest, axis=-2)
+        return features - probs[..., None, :] @ features
 
     def score_sum(self, weights):
         r"""Weighted sum of the scores, :math:`\sum_{s,a} w(s, a) \, \partial \log \pi(s, a; \theta)`.
@@ -331,6 +347,16 @@ class SoftmaxPolicy(FinitePolicy):
         S, A, K = self.features.shape
         batch = f", batch={self.parameters.shape[:-1]}" if self.parameters.ndim > 1 else ""
         return f"SoftmaxPolicy(n_states={S}, n_actions={A}, n_parameters={K}{batch})"
+
+
+def told_probs(policy):
+    """Return the probabilities of a policy (..., S, A), as floats of the type that they have."""
+    probs = policy.probs()
+    if type(policy) is SoftmaxPolicy:
+        return probs
+    numbers = _validate.numbers("policy.probs()", probs)
+    probs = np.asarray(probs)
+    return probs if probs.dtype.kind == "f" else numbers
 
 
 def sound_scores(policy):

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from pgtlab import _validate
+from pgtlab.chain import chain
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP
 from pgtlab.policies import FinitePolicy, LinearGaussianPolicy
 from pgtlab.rollouts.horizon import GeometricHorizon
@@ -43,6 +44,13 @@ class Paths:
     def returns(self):
         r"""Return of each episode, the sum over t of ``weights[t]`` times :math:`r_t`, shape (N,)."""
         return self.weights @ self.rewards
+
+
+def check_slope(paths):
+    """Raise ValueError where scores on whole paths do not tell the slope of J (see `FiniteChain`)."""
+    # The return of a given number of steps is a finite sum, whose slope they always tell.
+    if isinstance(paths, FinitePaths) and not isinstance(paths.horizon, int):
+        chain(paths.mdp, paths.policy).check_slope()
 
 
 @dataclass(frozen=True, eq=False, repr=False)

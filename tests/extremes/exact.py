@@ -399,3 +399,46 @@ class Exact:
     @precisely
     def long_run_gradient(self):
         return self.slope(self.stationary, self.Qh - self.h[:, None])
+
+
+class Given(Exact):
+    """The same for action probabilities (S, A) that are told, as floats, in the place of a softmax.
+
+    A row of transitions that rounding made miss its total is filled up by staying, which an elimination does
+    not read; one of probabilities by the likeliest action.
+    """
+
+    def __init__(self, mdp, probs):
+        self.mdp, self.probs = mdp, np.asarray(probs)
+        self.raw = mdp.transition, mdp.reward, mdp.initial, mdp.discount
+        tiny = min(np.min(p[p > 0]) for p in (mdp.transition, mdp.initial, self.probs))
+        self.digits = int(80 - 4 * np.log10(tiny))
+
+    @precisely
+    def P(self):
+        rows = exact(self.mdp.transition)
+        states = np.arange(len(rows))
+        rows[states, :, states] += 1 - exact(self.mdp.ending) - rows.sum(-1)
+        return rows
+
+    @precisely
+    def initial(self):
+        return exact(self.mdp.initial)
+
+    @precisely
+    def pi(self):
+        return np.array([made_up(row, True) for row in self.probs])
+
+    @precisely
+    def gradient_in_logits(self):
+        """The gradient of a tabular softmax, (S, A)."""
+        return self.rho[:, None] * self.pi * self.A
+
+    @precisely
+    def long_run_gradient_in_logits(self):
+        return self.stationary[:, None] * self.pi * (self.Qh - self.h[:, None])
+
+
+def floats(values):
+    """Return an array of exact numbers, rounded."""
+    return np.asarray(values, dtype=object).astype(float)
