@@ -63,18 +63,28 @@ def draw_corridor(axes, right="", left=""):
     right, left : str
         Written at the arrows of each action, which are solid for "right" and dashed for "left".
     """
-    for x, name in enumerate(["0", "1", "2", "goal"]):
-        box = {"boxstyle": "round,pad=0.5", "fc": "#d8f0d8" if name == "goal" else "white"}
-        axes.text(x, 0, name, ha="center", va="center", bbox=box)
-    look = {"arrowstyle": "->", "lw": 1.4}
-    between = look | {"connectionstyle": "arc3,rad=-0.5", "shrinkA": 14, "shrinkB": 14}
+    from matplotlib.patches import Circle, FancyBboxPatch
+
+    radius = 0.22
+    for x, name in enumerate(["0", "1", "2"]):
+        axes.add_patch(Circle((x, 0), radius, fc="white", ec="black", lw=1.2))
+        axes.text(x, 0, name, ha="center", va="center")
+    goal = {"boxstyle": "round,pad=0,rounding_size=0.08", "fc": "#d8f0d8", "ec": "black", "lw": 1.2}
+    axes.add_patch(FancyBboxPatch((2.72, -radius), 0.6, 2 * radius, **goal))
+    axes.text(3.02, 0, "goal", ha="center", va="center")
+
+    look = {"arrowstyle": "->", "lw": 1.4, "shrinkA": 0, "shrinkB": 0}
     for label, style, steps in [(right, "-", [(0, 1), (1, 0), (2, 3)]), (left, "--", [(1, 2), (2, 1)])]:
         for start, stop in steps:
-            axes.annotate("", (stop, 0), (start, 0), arrowprops=between | {"ls": style})
-            # An arrow to the right passes above, one to the left below.
-            axes.text((start + stop) / 2, 0.55 * (stop - start), label, ha="center", va="center")
-    loop = look | {"connectionstyle": "arc3,rad=1.6", "ls": "--"}
-    axes.annotate("", (-0.2, -0.22), (-0.2, 0.22), arrowprops=loop)
-    axes.text(-0.62, 0, left, ha="right", va="center")
-    axes.set(xlim=(-1.1, 3.4), ylim=(-0.8, 0.8))
+            # An arrow to the right passes above, one to the left below; both leave and arrive at 45 degrees.
+            way, edge = stop - start, radius * 0.5**0.5
+            ends = (start + way * edge, way * edge), (stop - way * edge, way * edge)
+            bow = look | {"connectionstyle": "arc3,rad=-0.45", "ls": style}
+            axes.annotate("", ends[1], ends[0], arrowprops=bow)
+            axes.text((start + stop) / 2, 0.54 * way, label, ha="center", va="center")
+    # Left of state 0 is a wall: the step ends where it began.
+    loop = look | {"connectionstyle": "arc3,rad=1.5", "ls": "--"}
+    axes.annotate("", (-0.16, -0.16), (-0.16, 0.16), arrowprops=loop)
+    axes.text(-0.5, 0, left, ha="right", va="center")
+    axes.set(xlim=(-1.0, 3.4), ylim=(-0.72, 0.72), aspect="equal")
     axes.axis("off")
