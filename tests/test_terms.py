@@ -9,6 +9,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = re.compile(r"^```\{index\}(.*?)^```", re.MULTILINE | re.DOTALL)
+OPTIONS = re.compile(r"^(```.*|:[a-z]+:.*)$", re.MULTILINE)  # of directives
 
 # Words that are terms later and plain English before.
 PLAIN = {("advantage", "climbing"), ("plateau", "climbing")}
@@ -17,7 +18,7 @@ PLAIN = {("advantage", "climbing"), ("plateau", "climbing")}
 def chapters():
     """The text of each chapter, in the order of the table of contents, without directives and their options."""
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    texts = {}
+    texts = {"the first page": (ROOT / contents["root"]).with_suffix(".md").read_text(encoding="utf-8")}
     for chapter in contents["parts"][0]["chapters"]:
         path = (ROOT / chapter["file"]).with_suffix(".ipynb")
         cells = nbformat.read(path, 4).cells
@@ -41,8 +42,9 @@ def too_early(texts):
     order = list(texts)
     for term, home in defined(texts).items():
         word = re.compile(rf"\b{re.escape(term)}s?\b", re.IGNORECASE)
-        for chapter in order[: order.index(home)]:
-            for paragraph in INDEX.sub("", texts[chapter]).split("\n\n"):
+        # The first page says in plain words what the chapters then define.
+        for chapter in order[1 : order.index(home)]:
+            for paragraph in OPTIONS.sub("", INDEX.sub("", texts[chapter])).split("\n\n"):
                 points_ahead = re.search(r"\]\(|\{ref\}|\{eq\}|\b[Cc]hapters? \d|next chapter", paragraph)
                 if word.search(paragraph) and not points_ahead and (term, chapter) not in PLAIN:
                     yield f"{term} is defined in {home}, and used in {chapter}: {paragraph[:100]!r}"
