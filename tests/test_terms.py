@@ -16,7 +16,7 @@ PLAIN = {("advantage", "climbing"), ("plateau", "climbing")}
 
 
 def chapters():
-    """The text of each chapter, in the order of the table of contents, without directives and their options."""
+    """The text of the first page and of each chapter, in the order of the table of contents."""
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     texts = {"the first page": (ROOT / contents["root"]).with_suffix(".md").read_text(encoding="utf-8")}
     for chapter in contents["parts"][0]["chapters"]:
@@ -65,6 +65,7 @@ def test_no_term_is_used_before_it_is_defined():
 )
 def test_a_term_that_comes_too_early_is_seen(early, seen):
     texts = {
+        "page": "A critic on the first page.",
         "first": early,
         "second": "```{index} ! critic, other, ! deep; entry\n```\n\nThe **critic** is ...",
     }
