@@ -89,6 +89,7 @@ def graded(tmp_path_factory):
     desk.hand_in("gil/b.ipynb")
     (desk.downloads / "hal.ipynb").write_text('{"cells": [')
     (desk.downloads / "readme.txt").write_text("")
+    (desk.downloads / "list.csv").write_text("")
     desk.course.mkdir()
     (desk.course / "roster.csv").write_text("student,mail\nada,a@x\nzoe,z@x\n", encoding="utf-8-sig")
     return desk
@@ -106,6 +107,7 @@ def test_a_class_is_graded_and_every_row_is_right(graded, capfd, monkeypatch):
         "fay": "by hand - 0 3 -",
         "gil": "NOT GRADED - - - -",
         "hal": "NOT GRADED - - - -",
+        "readme": "NOT GRADED - - - -",
         "zoe": "no submission - - - -",
     }
     assert {line["max"] for line in graded.rows().values()} == {"6"}
@@ -115,10 +117,11 @@ def test_a_class_is_graded_and_every_row_is_right(graded, capfd, monkeypatch):
     assert "cell mass is left out: its process ended with code 3" in notes["dan"]
     said, warned = capfd.readouterr()
     assert said.splitlines() == [
-        "Not submissions, and ignored: readme.txt",
+        "Not submissions, and ignored: list.csv",
         "NOT GRADED  gil: 2 notebooks: gil/a.ipynb, gil/b.ipynb; expected one",
         """NOT GRADED  hal: not a notebook: it ends in the middle (line 1); it begins with '{"cells": ['""",
-        "9 rows: 1 graded, 5 by hand, 2 NOT GRADED, 1 no submission. See "
+        "NOT GRADED  readme: not a notebook: readme.txt; expected a file .ipynb",
+        "10 rows: 1 graded, 5 by hand, 3 NOT GRADED, 1 no submission. See "
         f"{graded.course / 'grades-small.csv'}",
     ]
     assert warned == ""
@@ -134,7 +137,7 @@ def test_a_class_is_graded_and_every_row_is_right(graded, capfd, monkeypatch):
 def test_the_hidden_tests_the_solutions_and_the_secret_are_in_no_file_for_students(graded):
     files = [*graded.course.rglob("autograded/**/*"), *graded.course.rglob("results/**/*")]
     texts = [path.read_text() for path in files if path.is_file()]
-    assert len(texts) == 6 + 8
+    assert len(texts) == 6 + 9
     for secret in ("a secret", "drawn(", "rho.sum(), cause", "np.sum", "Rubric"):
         assert not [text for text in texts if secret in text]
 
@@ -144,35 +147,40 @@ def test_derivations_feedback_and_export(graded, capsys):
     table = graded.course / "derivations" / "small.csv"
     assert capsys.readouterr().out.splitlines() == [
         f"{graded.course / 'derivations' / 'small.html'}: 6 submissions; derivations graded: 1.",
-        f"{table}: fill in the points, then: pgtgrade derivations small --read {table}",
+        f"{table}: fill in the points, then: pgtgrade derivations small --read",
     ]
     text = table.read_text(encoding="utf-8-sig")
+    text = text.replace('"', "")
     assert text.splitlines()[1:3] == ["'=eve,derive-why,,2,", "ada,derive-why,,2,"]
     wrong = text.replace("ada,derive-why,,2,", "ada,derive-why,7,2,")
     table.write_text(wrong, encoding="utf-8")
-    assert graded.run("derivations", "--read", table) == 2
-    assert capsys.readouterr().err == (
-        f"pgtgrade: {table}: nothing of it was stored:\nline 3: '7' for ada; expected points from 0 to 2\n"
-    )
-    table.write_text(text.replace("ada,derive-why,,2,", "ada,derive-why,2,2,Good."), encoding="utf-8")
+    assert graded.run("derivations", "--read", table) == 1
+    said, warned = capsys.readouterr()
+    assert "points in 1 lines are in the gradebook" in said
+    assert warned == "NOT STORED  line 3: '7' for ada; expected points from 0 to 2\n"
+    table.write_text(text.replace("ada,derive-why,,2,", "ada,derive-why,2,2,Good."), encoding="utf-16")
     assert graded.run("derivations") == 2
     assert "holds entries that have not been read" in capsys.readouterr().err
+    assert graded.run("derivations", "--read") == 0
+    assert "points in 2 lines are in the gradebook" in capsys.readouterr().out
+    assert graded.run("derivations", "--read", table.name) == 0
     assert graded.run("derivations", "--read", table) == 0
-    assert "points for 2 derivations are in the gradebook" in capsys.readouterr().out
+    (copy,) = (graded.course / "by-hand").iterdir()
+    assert graded.run("derivations", "--restore", copy) == 0
     assert graded.run("derivations", "--anonymous") == 0
     assert graded.run("derivations", "--overwrite") == 0
     capsys.readouterr()
 
     assert graded.run("export", "--out", graded.course / "other.csv") == 0
     assert brief(graded.rows("other.csv")["ada"]) == "graded 6 1 3 2"
-    assert "2 graded, 4 by hand, 2 NOT GRADED, 1 no submission" in capsys.readouterr().out
+    assert "2 graded, 4 by hand, 3 NOT GRADED, 1 no submission" in capsys.readouterr().out
 
     assert graded.run("feedback") == 0
     folder = graded.course / "feedback" / "small"
     assert capsys.readouterr().out.splitlines() == [
         f"{folder}: 6 pages; index.csv says whose is which.",
         "4 of them say of a derivation: not graded yet.",
-        "No page for what was not graded: gil, hal",
+        "No page for what was not graded: gil, hal, readme",
     ]
     assert "6 of 6 points" in (folder / f"{key_of('ada')}.html").read_text()
 
@@ -221,12 +229,25 @@ def test_a_broken_isolation_is_found_before_anything_runs(desk, capsys, monkeypa
 
 
 def test_an_interruption_keeps_what_is_done(desk, capsys, monkeypatch):
-    def interrupted(*arguments, **options):
-        raise KeyboardInterrupt
+    """G11: and the table says what there is."""
+    from pgtgrade import examination
 
-    monkeypatch.setattr("pgtgrade.grading.grade", interrupted)
-    assert desk.run("grade", desk.downloads, "--unsafe-without-isolation") == 130
-    assert "What was graded is kept" in capsys.readouterr().err
+    desk.hand_in("ada.ipynb")
+    desk.hand_in("ben.ipynb")
+    whole, seen = examination.examine, []
+
+    def interrupted(*arguments, **options):
+        seen.append(True)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr("pgtgrade.examination.examine", interrupted)
+    assert desk.run("grade", desk.downloads, "--unsafe-without-isolation", "--jobs", 1) == 130
+    said = capsys.readouterr().err
+    assert "What was graded is kept" in said
+    assert f"The table so far: {desk.course / 'grades-small.csv'}" in said
+    assert {name: line["status"] for name, line in desk.rows().items()} == {"ada": "by hand"}
 
 
 def test_what_cannot_be_run_is_said(desk, capsys, tmp_path):
@@ -235,6 +256,25 @@ def test_what_cannot_be_run_is_said(desk, capsys, tmp_path):
         assert code == 2
         return capsys.readouterr().err
 
+    desk.course.mkdir()
+    assert "is the grader's own; expected the folder with the downloads" in fails("grade", desk.course)
+    (desk.folder / "course.txt").write_text("")
+    assert (
+        main(
+            [
+                "grade",
+                "small",
+                str(desk.downloads),
+                "--source",
+                str(desk.folder / "sets"),
+                "--course",
+                str(desk.folder / "course.txt"),
+                "--unsafe-without-isolation",
+            ]
+        )
+        == 2
+    )
+    assert capsys.readouterr().err.endswith(f"pgtgrade: {desk.folder / 'course.txt'}: File exists\n")
     assert "no such folder; expected the one with the downloads" in fails("grade", tmp_path / "gone")
     for command in ("feedback", "derivations"):
         assert "no results of small; run pgtgrade grade small first" in fails(command)
@@ -254,8 +294,10 @@ def test_results_and_the_gradebook_go_together(desk, capsys):
     desk.hand_in("ada.ipynb")
     desk.run("grade", desk.downloads, "--unsafe-without-isolation")
     (desk.course / "gradebook.db").unlink()
-    assert desk.run("feedback") == 2
-    assert "the gradebook lacks ada; run pgtgrade grade again" in capsys.readouterr().err
+    assert desk.run("feedback") == 0
+    assert (
+        "lacked 1 graded submissions of small: their points are entered again.\n" in capsys.readouterr().err
+    )
     assert brief(desk.rows()["ada"]) == "by hand - 1 3 -"
     (desk.course / "results" / "small" / f"{key_of('ada')}.json").write_text("{")
     assert desk.run("export") == 2
@@ -266,13 +308,15 @@ def test_results_and_the_gradebook_go_together(desk, capsys):
     desk.run("grade", desk.downloads, "--unsafe-without-isolation")
     capsys.readouterr()
     assert desk.run("derivations", "--read", table) == 2
-    assert capsys.readouterr().err == f"pgtgrade: {table}: no text in UTF-8; save it as CSV UTF-8\n"
+    assert capsys.readouterr().err == (
+        f"pgtgrade: {table}: nothing of it was stored: no text in UTF-8 or UTF-16; save it as CSV UTF-8\n"
+    )
 
 
 def test_a_roster_of_names_alone_and_a_secret_in_a_file(desk, capsys):
     desk.hand_in("ada.ipynb")
     roster, secret = desk.folder / "names.txt", desk.folder / "secret"
-    roster.write_text("zoe\nada\n\nzoe\n")
+    roster.write_text("zoe\nada\n\nzoe\n", encoding="utf-16")
     secret.write_text("a secret\n")
     assert desk.run("grade", desk.downloads, "--roster", roster, "--secret-file", secret) == 0
     assert {name: line["status"] for name, line in desk.rows().items()} == {
