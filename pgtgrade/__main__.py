@@ -181,12 +181,15 @@ def feedback(options):
         scores = book.scores()
     lines, left = [["student", "file"]], []
     for key, result in results.items():
+        # nobody who knows a classmate's name can compute the address of the page
+        file = f"{course.salted('feedback', chosen.name, key)[:32]}.html"
+        (folder / f"{key}.html").unlink(missing_ok=True)
         if result.status == GRADED:
-            write(folder / f"{key}.html", feedback_html(chosen, result, scores[key], course))
-            lines.append([result.student, f"{key}.html"])
+            write(folder / file, feedback_html(chosen, result, scores[key], course))
+            lines.append([result.student, file])
             open_ += any(each.points is None for each in scores[key].values())
         else:
-            (folder / f"{key}.html").unlink(missing_ok=True)
+            (folder / file).unlink(missing_ok=True)
             left.append(result.student)
     write(folder / "index.csv", "\ufeff" + csv_text(lines))
     print(f"{folder}: {len(lines) - 1} pages; index.csv says whose is which.")

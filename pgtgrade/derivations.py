@@ -6,7 +6,7 @@ import json
 import math
 import re
 
-from pgtgrade.pages import escape, page, rendered
+from pgtgrade.pages import all_rendered, escape, page, rendered
 from pgtgrade.problem_sets import grade_id, kind, source
 from pgtgrade.results import GRADED
 from pgtgrade.tables import csv_text, keys, read_csv, unguarded
@@ -121,15 +121,16 @@ def _article(name, notebook, question, score, problem_set):
     elif source(cell).strip() == released:
         parts.append('<p class="note">The answer cell is as it was released.</p>')
     else:
-        parts.append(rendered(source(cell), cell.get("attachments")))
+        parts.append(rendered(source(cell), cell.get("attachments"), author=name))
     others = [
-        rendered(source(each), each.get("attachments"))
+        each
         for each in notebook["cells"]
         if not kind(each) and each["cell_type"] != "code" and source(each).strip()
     ]
     if others:
         opened = "" if cell is not None and source(cell).strip() != released else " open"
-        parts.append(f"<details{opened}><summary>Text in other cells</summary>{''.join(others)}</details>")
+        text = all_rendered(others, author=name)
+        parts.append(f"<details{opened}><summary>Text in other cells</summary>{text}</details>")
     if score and score.comment:
         parts.append(f"<p><strong>Comment</strong></p>{rendered(score.comment)}")
     return f"<article>{''.join(parts)}</article>"

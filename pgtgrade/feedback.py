@@ -55,7 +55,7 @@ def feedback_html(problem_set, result, score, course):
             above = []
     given = {grade_id(cell) for cell in notebook["cells"]}
     parts += [_verdict(each, score, result) for each in problem_set.questions if each.cell not in given]
-    return page(f"{problem_set.title}: {result.student}", "\n".join([*parts, *above]), alone=True)
+    return page(f"{problem_set.title}: {result.student}", "\n".join([*parts, *above]))
 
 
 def _points(question, score):
@@ -77,7 +77,9 @@ def _shown(cell):
     theirs = kind(cell).get("solution") or not kind(cell)
     if cell["cell_type"] == "code":
         return _code(cell, theirs)
-    return [rendered(source(cell), cell.get("attachments"))] if theirs and source(cell).strip() else []
+    if not theirs or not source(cell).strip():
+        return []
+    return [rendered(source(cell), cell.get("attachments"), author="student")]
 
 
 def _code(cell, theirs):

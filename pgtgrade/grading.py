@@ -201,13 +201,9 @@ class _Worker:
             result.notes += [] if submission.fault else last.notes
             return []
         if len(submission.paths) > 1:
-            which = (
-                "one is of this set"
-                if len(fit) == 1
-                else "the best counts"
-                if self.best
-                else "the last counts"
-            )
+            which = "the best counts" if self.best else "the last counts"
+            which = "one is of this set" if len(fit) == 1 < len(read) else which
+            which = "all are the same" if len(read) == 1 else which
             names = ", ".join(submission.names)
             result.notes.append(f"{len(submission.paths)} notebooks, of which {which}: {names}")
         return fit if self.best else fit[-1:]

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 #: How Markdown and HTML point to a picture.
 _REFERENCES = re.compile(
-    r"!\[[^\]]*\]\(\s*<?(?P<inline>[^)\s>]+)[^)]*\)"
+    r"!\[[^\]]*\]\(\s*(?:<(?P<spaced>[^>\n]+)>|(?P<inline>[^)\s>]+))[^)]*\)"
     r"|<img\b[^>]*?\bsrc\s*=\s*[\"']?(?P<html>[^\"'\s>]+)[^>]*>"
     r"|^\s*\[[^\]]+\]:\s*<?(?P<named>data:image/[^\s>]+|[^\s>]+\.(?:png|jpe?g|heic|heif|gif|webp|pdf))>?\s*$",
     re.IGNORECASE | re.MULTILINE,
@@ -77,25 +77,26 @@ def settled(text, attachments):
     -------
     str, dict, list of str
     """
-    found, lost = dict(attachments or {}), []
+    attachments, found, lost = dict(attachments or {}), {}, []
 
-    def inside(match):
-        name = f"inside-{len(found) + 1}"
-        found[name] = {match[1]: match[2]}
+    def named(bundle):
+        # under a name of ours: one with a space, or a bracket, is no address in Markdown
+        name = f"picture-{len(found) + 1}"
+        found[name] = bundle
         return f"attachment:{name}"
 
     def shown(match):
         name = match[match.lastgroup]
+        data = _DATA.fullmatch(name)
         known = name.removeprefix("attachment:") if name.startswith("attachment:") else _last(name)
-        known = known if known in found else unquote(known)
-        if known in found:
-            if match.lastgroup == "named":
-                return match[0].replace(name, f"attachment:{known}")
-            return f"![](<attachment:{known}>)" if " " in known else f"![](attachment:{known})"
+        known = known if known in attachments else unquote(known)
+        if data or known in attachments:
+            address = named({data[1]: data[2]} if data else attachments[known])
+            return match[0].replace(name, address) if match.lastgroup == "named" else f"![]({address})"
         lost.append(name if len(name) < 80 else f"{name[:40]}...")
-        return match[0] if match.lastgroup == "named" else ""
+        return ""
 
-    return _REFERENCES.sub(shown, _DATA.sub(inside, text)), found, lost
+    return _REFERENCES.sub(shown, text), found, lost
 
 
 def _names(text):

@@ -47,8 +47,13 @@ class Process:
         self._streams = {out[0]: "stdout", err[0]: "stderr"}
         refused = _pipe_with(syscalls.program()) if isolation.command else None
         theirs = [each for each in (request, reply, refused) if each is not None]
+        line = walls.command_line(isolation, *theirs)
+        if isolation.command:
+            shown, options = walls.sealed(line)
+            theirs.append(_pipe_with(options))
+            line = shown(theirs[-1])
         self._process = subprocess.Popen(
-            walls.command_line(isolation, *theirs),
+            line,
             stdin=subprocess.DEVNULL,
             stdout=out[1],
             stderr=err[1],

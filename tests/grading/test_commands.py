@@ -86,11 +86,11 @@ def graded(tmp_path_factory):
         half="import numpy as np\n\nnp.allclose = lambda *a, **k: True\n\n\ndef half(x):\n    return 0 * x",
     )
     desk.hand_in("gil/a.ipynb")
-    desk.hand_in("gil/b.ipynb")
+    desk.hand_in("gil/b.ipynb", half="def half(x):\n    return x")
     (desk.downloads / "hal.ipynb").write_text('{"cells": [')
     (desk.downloads / "readme.txt").write_text("")
     (desk.downloads / "list.csv").write_text("")
-    desk.course.mkdir()
+    desk.course.mkdir(mode=0o700)
     (desk.course / "roster.csv").write_text("student,mail\nada,a@x\nzoe,z@x\n", encoding="utf-8-sig")
     return desk
 
@@ -182,7 +182,13 @@ def test_derivations_feedback_and_export(graded, capsys):
         "4 of them say of a derivation: not graded yet.",
         "No page for what was not graded: gil, hal, readme",
     ]
-    assert "6 of 6 points" in (folder / f"{key_of('ada')}.html").read_text()
+    with open(folder / "index.csv", encoding="utf-8-sig", newline="") as file:
+        files = {line["student"]: line["file"] for line in csv.DictReader(file)}
+    assert "6 of 6 points" in (folder / files["ada"]).read_text()
+    # S10: who knows the name of a classmate cannot compute the address
+    assert not any(key_of(student) in file or student in file for student, file in files.items())
+    assert {len(file) for file in files.values()} == {len("0" * 32 + ".html")}
+    assert (graded.course / ".salt").stat().st_mode & 0o077 == 0 or os.name != "posix"
 
 
 # --- what is refused -------------------------------------------------------------------------------

@@ -187,3 +187,53 @@ def test_the_course_in_the_downloads_is_no_submission(tmp_path):
     (tmp_path / "other" / "gradebook.db").write_text("")
     found, _ = find(tmp_path, "ps1", leave_out=[tmp_path / "course"])
     assert [each.student for each in found] == ["ada"]
+
+
+# --- large notebooks -------------------------------------------------------------------------------
+
+
+def heavy(text):
+    """Return a notebook with large outputs of every form, and what is kept of it."""
+    outputs = [
+        {"output_type": "stream", "name": "stdout", "text": [text, 'a "quoted" \\\\ {[ line\\n'] * 3},
+        {"output_type": "display_data", "data": {"image/png": text, "outputs": [1, {"a": "]"}]}},
+    ]
+    code = {"cell_type": "code", "metadata": {"outputs": 3}, "outputs": outputs, "source": 'x = "outputs": ['}
+    plain = {"cell_type": "markdown", "source": ["outputs", "\\", '"'], "attachments": {"a": {"outputs": []}}}
+    notebook = {"metadata": {"widgets": {"state": text}}, "cells": [code, plain, code], "nbformat": 4}
+    kept = {**notebook, "metadata": {"widgets": {}}, "cells": [code | {"outputs": []}, plain] * 2}
+    return notebook, {**kept, "cells": kept["cells"][:3]}
+
+
+def test_outputs_are_passed_over_while_a_file_is_read(tmp_path, monkeypatch):
+    """G12: a right notebook with 50 MB of output was thrown away, though its outputs are never used."""
+    notebook, kept = heavy("\N{GREEK SMALL LETTER PI}x" * 200_000)
+    for indent in (None, 1):
+        path = tmp_path / "ada.ipynb"
+        path.write_text(json.dumps(notebook, indent=indent, ensure_ascii=False), encoding="utf-8")
+        assert path.stat().st_size > 3 << 20
+        data = reading.read_notebook(path, 10_000)
+        assert json.loads(data) == kept
+        assert reading.read_notebook(path) == path.read_bytes()
+    assert reading.read_notebook(path, 400) is None
+    monkeypatch.setattr(reading, "LOOKED_AT", 2 << 20)
+    assert reading.read_notebook(path, 10_000) is None
+
+
+def test_wherever_the_pieces_end_the_same_is_kept(tmp_path):
+    notebook, kept = heavy("ab")
+    text = json.dumps(notebook).encode()
+
+    class Pieces(io.BytesIO):
+        size = 1
+
+        def read(self, most=-1):
+            return super().read(self.size)
+
+    for size in (1, 2, 3, 5, 7, 64):
+        pieces = Pieces(text)
+        pieces.size = size
+        assert json.loads(reading._stripped(pieces, 10_000)) == kept
+    # what is no notebook goes through as it is
+    for text in (b"", b"{", b'"a', b"]]}}{", b'{"cells": [{"outputs": [1', b"\\", b"\xff\xfe\x00"):
+        assert reading._stripped(io.BytesIO(text), 10_000) == text.replace(b"[1", b"[]")
