@@ -50,6 +50,7 @@ def grade(options):
     """Grade a folder of downloads."""
     from pgtgrade import grading, isolation
     from pgtgrade.examination import Limits, examine
+    from pgtgrade.rules import read_rules
 
     chosen, course = _opened(options)
     folder = Path(options.downloads)
@@ -58,7 +59,7 @@ def grade(options):
     inside = [course.folder, *course.own]
     if folder.resolve() in [each.resolve() for each in inside]:
         raise ValueError(f"{folder} is the grader's own; expected the folder with the downloads")
-    roster = _roster(options, course)
+    roster, attempts = _roster(options, course), options.attempts or read_rules(course, chosen.name).attempts
     secret = _secret(options)
     limits = Limits(cell_seconds=options.seconds, total_seconds=options.total, memory=options.memory)
     if options.unsafe_without_isolation:
@@ -90,7 +91,7 @@ def grade(options):
             jobs=options.jobs,
             again=options.again,
             roster=roster,
-            attempts=options.attempts,
+            attempts=attempts,
         )
     except KeyboardInterrupt:
         _write_table(chosen, course, roster, options.out)
@@ -113,11 +114,20 @@ def grade(options):
 
 
 def export(options):
-    """Write the table of grades."""
+    """Write the table of grades, and the one that a learning platform imports."""
+    from pgtgrade.platforms import import_csv
+
     chosen, course = _opened(options)
-    table = _write_table(chosen, course, _roster(options, course), options.out)
+    roster = _roster(options, course)
+    table = _write_table(chosen, course, roster, options.out)
     reasons = {row.student: row.notes[0] for row in table if row.status == NOT_GRADED}
     _say(table, reasons, _out(course, chosen, options.out))
+    text = import_csv(roster, chosen, table, options.assignment)
+    if text:
+        path = course.folder / f"for-{roster.kind.lower()}-{chosen.name}.csv"
+        write(path, text)
+        count = sum(row.total is not None for row in table if row.student in roster.names)
+        print(f"{path}: {count} totals, for {roster.kind} to import. Who has none yet is left out.")
     return DONE
 
 
@@ -172,6 +182,8 @@ def feedback(options):
     """Write a page for each student."""
     from pgtgrade.feedback import feedback_html
     from pgtgrade.gradebook import gradebook
+    from pgtgrade.platforms import feedback_zip
+    from pgtgrade.rules import read_rules
     from pgtgrade.tables import csv_text
 
     chosen, course = _opened(options)
@@ -179,13 +191,17 @@ def feedback(options):
     folder, open_ = course.folder / "feedback" / chosen.name, 0
     with gradebook(course, chosen) as book:
         scores = book.scores()
-    lines, left = [["student", "file"]], []
+    lines, left, handed = [["student", "file"]], [], []
+    rules, roster = read_rules(course, chosen.name), _roster(options, course)
     for key, result in results.items():
         # nobody who knows a classmate's name can compute the address of the page
         file = f"{course.salted('feedback', chosen.name, key)[:32]}.html"
         (folder / f"{key}.html").unlink(missing_ok=True)
         if result.status == GRADED:
-            write(folder / file, feedback_html(chosen, result, scores[key], course))
+            person = roster.find(result.student)
+            late = rules.late(result.student, result, person.line if person else None)
+            write(folder / file, feedback_html(chosen, result, scores[key], course, late))
+            handed.append((result.handle, folder / file))
             lines.append([result.student, file])
             open_ += any(each.points is None for each in scores[key].values())
         else:
@@ -193,6 +209,10 @@ def feedback(options):
             left.append(result.student)
     write(folder / "index.csv", "\ufeff" + csv_text(lines))
     print(f"{folder}: {len(lines) - 1} pages; index.csv says whose is which.")
+    archive = folder.with_name(f"{chosen.name}-for-the-platform.zip")
+    count = feedback_zip(archive, ((handle, path.read_text(encoding="utf-8")) for handle, path in handed))
+    if count:
+        print(f"{archive}: {count} of them under the names by which the learning platform attaches them.")
     if open_:
         print(f"{open_} of them say of a derivation: not graded yet.")
     if left:
@@ -265,11 +285,19 @@ def _out(course, chosen, out):
 
 def _write_table(chosen, course, roster, out):
     from pgtgrade.gradebook import gradebook
+    from pgtgrade.names import Names
+    from pgtgrade.rules import read_rules
     from pgtgrade.tables import grades_csv, rows
 
     with gradebook(course, chosen) as book:
-        table = rows(chosen, course.results(chosen.name), book.scores(), roster.names)
+        rules = read_rules(course, chosen.name)
+        lines = {each.name: each.line for each in roster.people}
+        table = rows(chosen, course.results(chosen.name), book.scores(), roster.names, rules, lines)
     write(_out(course, chosen, out), "\ufeff" + grades_csv(chosen, table))
+    there = Names({row.student: True for row in table})
+    unknown = [each for each in rules.named if each not in there]
+    if unknown:
+        print(f"course.toml names, and nobody is called: {', '.join(map(_shown, unknown))}", file=sys.stderr)
     return table
 
 
@@ -353,8 +381,12 @@ def _parser():
     )
     each.add_argument("--anonymous", action="store_true", help="numbers in place of names")
     each.add_argument("--overwrite", action="store_true", help="write over a table that was not read")
-    command(feedback, "write a page for each student")
-    with_table(command(export, "write the table of grades"))
+    command(feedback, "write a page for each student").add_argument(
+        "--roster", help="who takes the course (default: COURSE/roster.csv)"
+    )
+    each = command(export, "write the table of grades, and one for Canvas or Moodle if the roster is theirs")
+    with_table(each)
+    each.add_argument("--assignment", help="what Canvas calls the set: its title, or its number")
     return parser
 
 

@@ -70,6 +70,11 @@ class Submission:
     handle: str | None = None
     photos: dict = field(default_factory=dict)
 
+    @property
+    def time(self):
+        """When the last of the notebooks was written, in seconds since 1970, None if nobody knows."""
+        return (_time(self.paths[-1]) or None) if self.paths else None
+
     def read(self, path):
         """Return one of the notebooks without its outputs, or None and set `fault` if it is not to be had."""
         try:

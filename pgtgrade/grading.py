@@ -144,7 +144,8 @@ class _Worker:
             result.reason = f"the grader itself failed: {type(error).__name__}: {said}"
             result.messages["traceback"] = traceback.format_exc()
         if notebook is _KEPT:
-            return dataclasses.replace(before, late=result.late, handle=result.handle), None, before
+            told = {"late": result.late, "handle": result.handle, "file_time": result.file_time}
+            return dataclasses.replace(before, **told), None, before
         return result, notebook, before
 
     def alone(self, submission):
@@ -195,6 +196,7 @@ class _Worker:
         prepared = [(data, prepare(data, self.problem_set, submission.photos)) for data in read]
         fit = [each for each in prepared if not each[1].fault]
         result.notes = list(submission.notes)
+        result.file_time = submission.time
         if not fit or (submission.fault and len(fit) > 1):
             last = prepared[-1][1] if prepared else None
             result.reason = submission.fault or last.fault

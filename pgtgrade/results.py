@@ -52,6 +52,8 @@ class Result:
         Whether the learning platform marked it so.
     handle : str or None
         How the platform names what goes back to the student.
+    file_time : float or None
+        When the file was written, in seconds since 1970.
     """
 
     student: str
@@ -65,6 +67,7 @@ class Result:
     fingerprint: str = ""
     late: bool = False
     handle: str | None = None
+    file_time: float | None = None
 
 
 @dataclass(frozen=True)

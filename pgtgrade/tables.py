@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from pgtgrade.names import Names
 from pgtgrade.results import BY_HAND, GRADED, NO_SUBMISSION, NOT_GRADED, key_of
+from pgtgrade.rules import Late, Rules
 
 
 @dataclass
@@ -21,21 +22,23 @@ class Row:
     points : dict of str to (float or None)
         By the name of the question; None is a blank.
     notes : list of str
+    late : Late
     """
 
     student: str
     status: str
     points: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
+    late: Late = field(default_factory=Late)
 
     @property
     def total(self):
-        """The sum, None as long as one question is blank."""
+        """The sum less what lateness costs, None as long as one question is blank."""
         known = bool(self.points) and None not in self.points.values()
-        return sum(self.points.values()) if known else None
+        return sum(self.points.values()) * (1 - self.late.share) if known else None
 
 
-def rows(problem_set, results, scores, roster=()):
+def rows(problem_set, results, scores, roster=(), rules=None, lines=None):
     """Return a row for each student with a result and for each on the roster.
 
     Parameters
@@ -45,12 +48,15 @@ def rows(problem_set, results, scores, roster=()):
     scores : dict of str to dict of str to Score
         From the gradebook.
     roster : iterable of str
+    rules : Rules, optional
+    lines : dict of str to dict, optional
+        What the roster says of each.
 
     Returns
     -------
     list of Row
     """
-    roster, found = list(roster), {}
+    roster, found, rules, lines = list(roster), {}, rules or Rules(), lines or {}
     listed = Names({each: each for each in roster})
     for key, result in results.items():
         notes = list(result.notes)
@@ -70,7 +76,9 @@ def rows(problem_set, results, scores, roster=()):
             if overruled:
                 notes.append(f"{question.name}: {score.automatic:g} by the tests, {score.manual:g} by hand")
         status = BY_HAND if None in points.values() else GRADED
-        found[result.student] = Row(result.student, status, points, notes)
+        late = rules.late(result.student, result, lines.get(result.student))
+        notes += [late.note] if late.note else []
+        found[result.student] = Row(result.student, status, points, notes, late)
     there = {listed.find(each) for each in found}
     for student in roster:
         if student not in there:
@@ -97,7 +105,7 @@ def _number(points):
 #: beginning, and after what parts cells in another locale. An apostrophe that stands there gets one more.
 _BEGINS = r"(^|[;\t\r\n])(\s*)"
 _FORMULA = re.compile(_BEGINS + "(?='*[=+@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
-                      "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}-])")  # fmt: skip
+                      "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}-]\\s*\\S)")  # fmt: skip
 _GUARDED = re.compile(_FORMULA.pattern.replace("(?='*", "'(?='*"))
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 

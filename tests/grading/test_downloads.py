@@ -3,13 +3,11 @@
 import io
 import json
 import os
-import zipfile
 
 import pytest
 
 from pgtgrade import downloads, reading
 from pgtgrade.downloads import find
-from pgtgrade.roster import read_roster
 
 
 def given(found):
