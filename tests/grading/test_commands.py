@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -280,7 +281,7 @@ def test_what_cannot_be_run_is_said(desk, capsys, tmp_path):
         )
         == 2
     )
-    assert capsys.readouterr().err.endswith(f"pgtgrade: {desk.folder / 'course.txt'}: File exists\n")
+    assert capsys.readouterr().err.endswith("course.txt/course.toml: Not a directory\n")
     assert "no such folder; expected the one with the downloads" in fails("grade", tmp_path / "gone")
     for command in ("feedback", "derivations"):
         assert "no results of small; run pgtgrade grade small first" in fails(command)
@@ -331,6 +332,41 @@ def test_a_roster_of_names_alone_and_a_secret_in_a_file(desk, capsys):
     }
     assert desk.rows()["ada"]["notes"] == ""
     assert capsys.readouterr().err == ""
+
+
+def test_from_canvas_and_back(desk, capsys):
+    desk.course.mkdir(mode=0o700)
+    (desk.course / "roster.csv").write_text(
+        "Student,ID,SIS User ID,SIS Login ID,Section,A small set (9)\n    Points Possible,,,,,6\n"
+        '"Lovelace, Ada",12,S,ada,Tue,\n"O\'Neil, Ben",13,T,ben,Tue,3\n',
+        encoding="utf-8",
+    )
+    (desk.course / "course.toml").write_text(
+        "[small]\ndue = 2026-11-20T12:00:00\npercent_per_day = 10\n"
+        '[small.handed_in]\n"Lovelace, Ada" = 2026-11-20T13:00:00\n"Eve" = 2026-11-20T13:00:00\n'
+    )
+    text = small.text(small.with_sources(desk.set.release, **{**RIGHT, "derive_why": "YOUR ANSWER HERE"}))
+    with zipfile.ZipFile(desk.folder / "submissions.zip", "w") as archive:
+        archive.writestr("lovelaceada_LATE_12_77_small.ipynb", text)
+    options = ("--unsafe-without-isolation", "--attempts", "last")
+    assert desk.run("grade", desk.folder / "submissions.zip", *options) == 0
+    assert "course.toml names, and nobody is called: Eve" in capsys.readouterr().err
+    row = desk.rows()["Lovelace, Ada"]
+    assert (row["status"], row["total"]) == ("graded", "3.6")
+    assert "1 day late: 10 % taken off" in row["notes"]
+    assert desk.rows()["O'Neil, Ben"]["status"] == "no submission"
+    assert desk.run("export") == 0
+    path = desk.course / "for-canvas-small.csv"
+    assert f"{path}: 1 totals, for Canvas to import. Who has none yet is left out." in capsys.readouterr().out
+    with open(path, encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file))[2:] == [["Lovelace, Ada", "12", "S", "ada", "Tue", "3.6"]]
+    assert desk.run("feedback") == 0
+    path = desk.course / "feedback" / "small-for-the-platform.zip"
+    assert f"{path}: 1 of them under the names" in capsys.readouterr().out
+    with zipfile.ZipFile(path) as archive:
+        (name,) = archive.namelist()
+        assert name == "lovelaceada_LATE_12_77_feedback.html"
+        assert b"3.6 of 6 points (1 day late: 10 % taken off)" in archive.read(name)
 
 
 def test_a_table_that_nobody_can_read_is_not_written_over(desk, capsys):
