@@ -136,6 +136,8 @@ def rendered(markdown, attachments=None, author=""):
         text = MarkdownWithMath(renderer=renderer).render(markdown)
     except Exception:  # a picture that is not there, or nesting without end: the text itself is what counts
         text = f"<pre>{escape(markdown)}</pre>"
+    # an address that leads to a file beside the notebook leads nowhere here
+    text = re.sub(r'<a href="(?!https?://|mailto:)[^"]*"[^>]*>(.*?)</a>', r"\1", text, flags=re.DOTALL)
     return f'<div class="text" data-of="{escape(author)}">{said}{text}</div>'
 
 
@@ -152,6 +154,7 @@ def all_rendered(cells, author):
     return "".join(parts)
 
 
+@cache
 def _hash(script):
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 

@@ -143,7 +143,7 @@ def _plain_cells(cells, notes, photos):
         plain.append(
             {
                 "cell_type": cell["cell_type"],
-                "id": cell.get("id") if isinstance(cell.get("id"), str) else None,
+                "id": _id_of(cell),
                 "source": text,
                 "attachments": attached,
                 "claims": meta,
@@ -153,6 +153,13 @@ def _plain_cells(cells, notes, photos):
         lost = [each.removeprefix("attachment:") for each in lost]
         notes.append(f"pictures that are not in the notebook, or that no page can show: {_some(lost)}")
     return plain
+
+
+def _id_of(cell):
+    """Return the id of a cell; Colab keeps it among the metadata."""
+    meta = cell.get("metadata")
+    named = (cell.get("id"), meta.get("id") if isinstance(meta, dict) else None)
+    return next((each for each in named if isinstance(each, str)), None)
 
 
 def _recognised(cells, problem_set, notes):
@@ -178,6 +185,7 @@ def _recognised(cells, problem_set, notes):
         if name not in claimed and defining:
             claimed[name] = defining[-1:]
             stripped.append(name)
+    _recognise_by_text(cells, names, claimed, stripped)
     if stripped:
         notes.append(f"metadata missing, recognised all the same: {_some(stripped)}")
     placed = {}
@@ -187,6 +195,33 @@ def _recognised(cells, problem_set, notes):
         if len(indices) > 1:
             notes.append(f"{name} is there {len(indices)} times; the others were kept as plain cells")
     return placed
+
+
+def _recognise_by_text(cells, names, claimed, stripped):
+    """Claim what is left by what stands in it, and a text that answers by its place below the question."""
+    free = dict(enumerate(cells)) if len(claimed) < len(names) else {}
+    for indices in claimed.values():
+        for index in indices:
+            free.pop(index, None)
+    for name, cell in names.items():
+        alike = [
+            index
+            for index, each in free.items()
+            if each["cell_type"] == cell["cell_type"] and each["source"].strip() == source(cell).strip()
+        ]
+        if name not in claimed and source(cell).strip() and alike:
+            claimed[name] = alike[:1]
+            stripped.append(name)
+            free.pop(alike[0])
+    order = list(names)
+    for name, cell in names.items():
+        above = claimed.get(order[order.index(name) - 1]) if order.index(name) else None
+        below = above[0] + 1 if above else None
+        is_text = cell["cell_type"] == "markdown" and kind(cell).get("solution")
+        if name not in claimed and is_text and below in free and free[below]["cell_type"] == "markdown":
+            claimed[name] = [below]
+            stripped.append(name)
+            free.pop(below)
 
 
 def _defined(text):

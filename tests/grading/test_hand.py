@@ -130,6 +130,13 @@ def test_a_page_without_formulas_needs_no_script():
     assert re.findall(r"script-src ([^\"]*)", whole)[0].count("'sha256-") == 3
 
 
+def test_links_lead_somewhere_or_are_none():
+    """G13: a chapter beside the notebook is not beside the page."""
+    text = pages.rendered("[chapter](../chain.ipynb) and [page](https://example.org/a)")
+    assert "<p>chapter and <a href=" in text
+    assert "ipynb" not in text
+
+
 def test_what_is_too_long_is_not_typeset(class_):
     """A6: 40,000 environments took two minutes."""
     long = "\\begin{a}" * 4_000
