@@ -215,8 +215,8 @@ def _recognise_by_text(cells, names, claimed, stripped):
             free.pop(alike[0])
     order = list(names)
     for name, cell in names.items():
-        above = claimed.get(order[order.index(name) - 1]) if order.index(name) else None
-        below = above[0] + 1 if above else None
+        above = order[order.index(name) - 1]
+        below = claimed[above][0] + 1 if above in stripped else None
         is_text = cell["cell_type"] == "markdown" and kind(cell).get("solution")
         if name not in claimed and is_text and below in free and free[below]["cell_type"] == "markdown":
             claimed[name] = [below]
