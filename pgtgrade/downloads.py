@@ -37,6 +37,11 @@ _CANVAS = re.compile(
 #: What an archive that is broken, encrypted or packed in another way raises.
 _BROKEN = (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, RuntimeError, EOFError)
 
+#: Canvas, where it hides the names.
+_HIDDEN = re.compile(
+    r"(?:(?P<late>LATE)_)?(?P<name>anon_[A-Za-z0-9]+)(?P<number>(?!))?_(?P<file>\d+)_(?P<rest>.+)"
+)
+
 
 @dataclass
 class Submission:
@@ -277,7 +282,8 @@ def _opened(entries):
 
 def _platform(name):
     """Return what a name of a platform's says, None for a name of another kind."""
-    return _MOODLE.fullmatch(name) or _CANVAS.fullmatch(name)
+    forms = (_MOODLE, _HIDDEN, _CANVAS)
+    return next(filter(None, (form.fullmatch(name) for form in forms)), None)
 
 
 def _put(entry, piles, roster):

@@ -179,8 +179,8 @@ def key_of(student):
 
     However the name is written, it is the same: what is compared is its normal form.
 
-    >>> key_of("Åsa Öberg")
-    'asa-oberg-e4d50b32'
+    >>> key_of("Åsa Öberg"), key_of(" A\N{COMBINING RING ABOVE}sa  Öberg")
+    ('asa-oberg-e4d50b32', 'asa-oberg-e4d50b32')
     """
     student = normal(student)
     plain = unicodedata.normalize("NFKD", student).encode("ascii", "ignore").decode().lower()

@@ -185,7 +185,6 @@ def _recognised(cells, problem_set, notes):
         if name not in claimed and defining:
             claimed[name] = defining[-1:]
             stripped.append(name)
-    _recognise_by_text(cells, names, claimed, stripped)
     if stripped:
         notes.append(f"metadata missing, recognised all the same: {_some(stripped)}")
     placed = {}
@@ -195,33 +194,6 @@ def _recognised(cells, problem_set, notes):
         if len(indices) > 1:
             notes.append(f"{name} is there {len(indices)} times; the others were kept as plain cells")
     return placed
-
-
-def _recognise_by_text(cells, names, claimed, stripped):
-    """Claim what is left by what stands in it, and a text that answers by its place below the question."""
-    free = dict(enumerate(cells)) if len(claimed) < len(names) else {}
-    for indices in claimed.values():
-        for index in indices:
-            free.pop(index, None)
-    for name, cell in names.items():
-        alike = [
-            index
-            for index, each in free.items()
-            if each["cell_type"] == cell["cell_type"] and each["source"].strip() == source(cell).strip()
-        ]
-        if name not in claimed and source(cell).strip() and alike:
-            claimed[name] = alike[:1]
-            stripped.append(name)
-            free.pop(alike[0])
-    order = list(names)
-    for name, cell in names.items():
-        above = order[order.index(name) - 1]
-        below = claimed[above][0] + 1 if above in stripped else None
-        is_text = cell["cell_type"] == "markdown" and kind(cell).get("solution")
-        if name not in claimed and is_text and below in free and free[below]["cell_type"] == "markdown":
-            claimed[name] = [below]
-            stripped.append(name)
-            free.pop(below)
 
 
 def _defined(text):

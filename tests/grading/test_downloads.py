@@ -101,13 +101,16 @@ def test_spaces_make_no_other_student(tmp_path):
         "Cleo  \N{NO-BREAK SPACE}Q",
         "Dan\N{ZERO WIDTH SPACE}",
         "tab\tand\nline",
+        "Eve\x01Q",
     ):
         (tmp_path / f"{each}.ipynb").write_text(each)
     found, _ = find(tmp_path, "ps1")
-    assert {each.student for each in found} == {"Ada Lovelace", "Ben", "Cleo Q", "Dan", "tab and line"}
+    assert {each.student for each in found} == {
+        *("Ada Lovelace", "Ben", "Cleo Q", "Dan", "tab and line", "Eve Q")
+    }
     (tmp_path / "Ada Lovelace.ipynb").write_text("")
     found, _ = find(tmp_path, "ps1")
-    assert len(found) == 5
+    assert len(found) == 6
     assert found[0].fault == "2 notebooks: Ada Lovelace .ipynb, Ada Lovelace.ipynb; expected one"
 
 

@@ -173,10 +173,14 @@ def by_name(class_):
 
 
 def test_canvas_may_hide_the_names(tmp_path):
-    (tmp_path / "anon_LATE_x7Yz2_12_ps1.ipynb").write_text("")
-    (tmp_path / "anon_a1B2c_13_ps1.ipynb").write_text("")
+    for file in ("LATE_anon_x7Yz2_12_ps1.ipynb", "LATE_anon_x7Yz2_15_ps1-1.ipynb", "anon_a1B2c_13_ps1.ipynb"):
+        (tmp_path / file).write_text(file)
     found, _ = find(tmp_path, "ps1")
-    assert [each.student for each in found] == ["anon_LATE_x7Yz2_12_ps1", "anon_a1B2c_13_ps1"]
+    assert [(each.student, each.late, each.handle) for each in found] == [
+        ("anon_a1B2c", False, "anon_a1B2c_13"),
+        ("anon_x7Yz2", True, "LATE_anon_x7Yz2_15"),
+    ]
+    assert found[1].read(found[1].paths[-1]) == b"LATE_anon_x7Yz2_15_ps1-1.ipynb"
 
 
 # --- Moodle ----------------------------------------------------------------------------------------
