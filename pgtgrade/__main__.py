@@ -12,7 +12,6 @@ from pathlib import Path
 from pgtgrade.instances import VARIABLE
 from pgtgrade.problem_sets import SOURCES, problem_set
 from pgtgrade.results import BY_HAND, GRADED, NO_SUBMISSION, NOT_GRADED, Course, write
-from pgtgrade.submissions import text_of
 
 DONE, SOME_NOT_GRADED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -25,7 +24,11 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("\nInterrupted. What was graded is kept: the same command goes on from there.", file=sys.stderr)
         return INTERRUPTED
-    except (ValueError, OSError, ModuleNotFoundError, RuntimeError) as error:
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"pgtgrade: {where}{error.strerror or error}", file=sys.stderr)
+        return USAGE
+    except (ValueError, ModuleNotFoundError, RuntimeError) as error:
         print(f"pgtgrade: {error}", file=sys.stderr)
         return USAGE
 
@@ -36,6 +39,7 @@ def main(arguments=None):
 def release(options):
     """Write the students' version."""
     chosen, course = _opened(options)
+    course.make()
     path = course.release(chosen.name)
     write(path, json.dumps(chosen.release, ensure_ascii=False, indent=1) + "\n")
     print(f"{path}: {len(chosen.questions)} questions, {chosen.points:g} points. Hand this file out.")
@@ -46,12 +50,16 @@ def grade(options):
     """Grade a folder of downloads."""
     from pgtgrade import grading, isolation
     from pgtgrade.examination import Limits, examine
+    from pgtgrade.rules import read_rules
 
     chosen, course = _opened(options)
     folder = Path(options.downloads)
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder; expected the one with the downloads")
-    roster = _roster(options, course)
+    if not folder.exists():
+        raise ValueError(f"{folder}: no such folder; expected the one with the downloads, or their archive")
+    inside = [course.folder, *course.own]
+    if folder.resolve() in [each.resolve() for each in inside]:
+        raise ValueError(f"{folder} is the grader's own; expected the folder with the downloads")
+    roster, attempts = _roster(options, course), options.attempts or read_rules(course, chosen.name).attempts
     secret = _secret(options)
     limits = Limits(cell_seconds=options.seconds, total_seconds=options.total, memory=options.memory)
     if options.unsafe_without_isolation:
@@ -71,68 +79,102 @@ def grade(options):
             f"No secret ({VARIABLE} or --secret-file): the hidden instances are those that anybody can draw.",
             file=sys.stderr,
         )
-    batch = grading.grade(
-        chosen,
-        folder,
-        course,
-        examine=examine,
-        limits=limits,
-        isolation=way,
-        secret=secret,
-        jobs=options.jobs,
-        again=options.again,
-    )
+    try:
+        batch = grading.grade(
+            chosen,
+            folder,
+            course,
+            examine=examine,
+            limits=limits,
+            isolation=way,
+            secret=secret,
+            jobs=options.jobs,
+            again=options.again,
+            roster=roster,
+            attempts=attempts,
+        )
+    except KeyboardInterrupt:
+        _write_table(chosen, course, roster, options.out)
+        print(f"\nThe table so far: {_out(course, chosen, options.out)}", file=sys.stderr)
+        raise
     if not (batch.examined or batch.kept or batch.not_graded):
         raise ValueError(f"{folder}: no submission in it; expected STUDENT.ipynb files, or STUDENT/ folders")
     if batch.ignored:
         print(f"Not submissions, and ignored: {', '.join(map(_shown, batch.ignored))}")
     if batch.kept:
         print(f"{len(batch.kept)} graded before and unchanged (--again examines them once more).")
+    if course.is_open_to_others:
+        print(
+            f"{course.folder} can be read by every user of this machine: chmod o= {course.folder}",
+            file=sys.stderr,
+        )
     table = _write_table(chosen, course, roster, options.out)
     _say(table, batch.not_graded, _out(course, chosen, options.out))
     return SOME_NOT_GRADED if batch.not_graded else DONE
 
 
 def export(options):
-    """Write the table of grades."""
+    """Write the table of grades, and the one that a learning platform imports."""
+    from pgtgrade.platforms import import_csv
+
     chosen, course = _opened(options)
-    table = _write_table(chosen, course, _roster(options, course), options.out)
+    roster = _roster(options, course)
+    table = _write_table(chosen, course, roster, options.out)
     reasons = {row.student: row.notes[0] for row in table if row.status == NOT_GRADED}
     _say(table, reasons, _out(course, chosen, options.out))
+    text = import_csv(roster, chosen, table, options.assignment)
+    if text:
+        path = course.folder / f"for-{roster.kind.lower()}-{chosen.name}.csv"
+        write(path, text)
+        count = sum(row.total is not None for row in table if row.student in roster.names)
+        print(f"{path}: {count} totals, for {roster.kind} to import. Who has none yet is left out.")
     return DONE
 
 
 def derivations(options):
     """Write the page and the table for grading by hand, or read the table."""
+    from pgtgrade import by_hand
     from pgtgrade import derivations as rooms
     from pgtgrade.gradebook import gradebook
+    from pgtgrade.tables import read_text
 
     chosen, course = _opened(options)
     results = _results(chosen, course)
     if not rooms.by_hand(chosen):
         raise ValueError(f"{chosen.name} has no question that is graded by hand")
     folder = course.folder / "derivations"
+    table, sheet = folder / f"{chosen.name}.csv", folder / f"{chosen.name}.html"
     with gradebook(course, chosen) as book:
+        if options.restore:
+            book.restore(by_hand.read_copy(Path(options.restore), chosen, results))
+            print(f"What was given by hand is what {options.restore} says.")
+            return DONE
         if options.read:
-            entries = _read(options.read, lambda text: rooms.read_points(text, chosen, results))
+            read = _table_to_read(options.read, folder, table)
+            try:
+                entries, faults = rooms.read_points(read_text(read), chosen, results, course)
+            except ValueError as error:
+                said = str(error).removeprefix(f"{read}: ")
+                raise ValueError(f"{read}: nothing of it was stored: {said}") from None
             book.give(entries)
             given = sum(points is not None for _, _, points, _ in entries)
-            print(f"{options.read}: points for {given} derivations are in the gradebook.")
+            print(f"{read}: points in {given} lines are in the gradebook.")
             print(f"pgtgrade export {chosen.name} writes the table of grades with them.")
-            return DONE
-        scores = _scores(book, results)
-        called = rooms.to_grade(chosen, results, options.anonymous)
-        table, sheet = folder / f"{chosen.name}.csv", folder / f"{chosen.name}.html"
+            for fault in faults:
+                print(f"NOT STORED  {fault}", file=sys.stderr)
+            return SOME_NOT_GRADED if faults else DONE
+        scores = book.scores()
+        called = rooms.to_grade(results, course, options.anonymous)
         text = rooms.derivations_csv(chosen, called, scores)
         if table.exists() and not options.overwrite:
-            _refuse_to_lose(table, text, lambda old: rooms.read_points(old, chosen, results))
-        write(sheet, rooms.derivations_html(chosen, called, scores, course, table.name))
+            _refuse_to_lose(table, text, lambda old: rooms.read_points(old, chosen, results, course))
+        write(sheet, rooms.derivations_html(chosen, called, scores, course, str(table)))
         write(table, "\ufeff" + text)
     graded = sum(
         scores[key][each.name].points is not None for each in rooms.by_hand(chosen) for key in called
     )
     print(f"{sheet}: {len(called)} submissions; derivations graded: {graded}.")
-    print(f"{table}: fill in the points, then: pgtgrade derivations {chosen.name} --read {table}")
+    print(f"{table}: fill in the points, then: pgtgrade derivations {chosen.name} --read")
     return DONE
 
 
@@ -140,24 +182,37 @@ def feedback(options):
     """Write a page for each student."""
     from pgtgrade.feedback import feedback_html
     from pgtgrade.gradebook import gradebook
+    from pgtgrade.platforms import feedback_zip
+    from pgtgrade.rules import read_rules
     from pgtgrade.tables import csv_text
 
     chosen, course = _opened(options)
     results = _results(chosen, course)
     folder, open_ = course.folder / "feedback" / chosen.name, 0
     with gradebook(course, chosen) as book:
-        scores = _scores(book, results)
-    lines, left = [["student", "file"]], []
+        scores = book.scores()
+    lines, left, handed = [["student", "file"]], [], []
+    rules, roster = read_rules(course, chosen.name), _roster(options, course)
     for key, result in results.items():
+        # nobody who knows a classmate's name can compute the address of the page
+        file = f"{course.salted('feedback', chosen.name, key)[:32]}.html"
+        (folder / f"{key}.html").unlink(missing_ok=True)
         if result.status == GRADED:
-            write(folder / f"{key}.html", feedback_html(chosen, result, scores[key], course))
-            lines.append([result.student, f"{key}.html"])
+            person = roster.find(result.student)
+            late = rules.late(result.student, result, person.line if person else None)
+            write(folder / file, feedback_html(chosen, result, scores[key], course, late))
+            handed.append((result.handle, folder / file))
+            lines.append([result.student, file])
             open_ += any(each.points is None for each in scores[key].values())
         else:
-            (folder / f"{key}.html").unlink(missing_ok=True)
+            (folder / file).unlink(missing_ok=True)
             left.append(result.student)
     write(folder / "index.csv", "\ufeff" + csv_text(lines))
     print(f"{folder}: {len(lines) - 1} pages; index.csv says whose is which.")
+    archive = folder.with_name(f"{chosen.name}-for-the-platform.zip")
+    count = feedback_zip(archive, ((handle, path.read_text(encoding="utf-8")) for handle, path in handed))
+    if count:
+        print(f"{archive}: {count} of them under the names by which the learning platform attaches them.")
     if open_:
         print(f"{open_} of them say of a derivation: not graded yet.")
     if left:
@@ -182,32 +237,21 @@ def _results(chosen, course):
     return results
 
 
-def _scores(book, results):
-    """Return the scores in the gradebook, which should have one for each graded submission."""
-    scores = book.scores()
-    absent = [each.student for key, each in results.items() if each.status == GRADED and key not in scores]
-    if absent:
-        raise ValueError(
-            f"the gradebook lacks {', '.join(map(_shown, absent))}; run pgtgrade grade again: it enters them"
-        )
-    return scores
-
-
-def _read(path, use):
-    """Return what `use` makes of a text file; its faults name the file."""
-    try:
-        return use(Path(path).read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: no text in UTF-8; save it as CSV UTF-8") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: nothing of it was stored:\n{error}") from None
+def _table_to_read(named, folder, table):
+    """Return the table that is meant: the course's own, or a file, which may also lie beside it."""
+    if named is True:
+        return table
+    path = Path(named)
+    return folder / path if not path.exists() and (folder / path).exists() else path
 
 
 def _refuse_to_lose(table, text, entries):
     """Refuse to write over a table with points that are not in the gradebook yet."""
+    from pgtgrade.tables import read_text
+
     try:
-        old = table.read_text(encoding="utf-8-sig")
-        lost = set(entries(old)) - set(entries(text))
+        (old, faults), (new, _) = entries(read_text(table)), entries(text)
+        lost = bool(set(old) - set(new) or faults)
     except ValueError:
         lost = True
     if lost:
@@ -228,21 +272,11 @@ def _secret(options):
 
 
 def _roster(options, course):
-    """Return the names on the roster: a column `student`, or one name a line."""
-    from pgtgrade.tables import read_csv
+    """Return the roster, an empty one if there is none."""
+    from pgtgrade.roster import Roster, read_roster
 
     path = Path(options.roster) if options.roster else course.folder / "roster.csv"
-    if not options.roster and not path.exists():
-        return []
-    lines = [line for _, line in read_csv(path.read_text(encoding="utf-8-sig"))]
-    heads = [each.lower() for each in lines[0]] if lines else []
-    if "student" in heads:
-        column, lines = heads.index("student"), lines[1:]
-    elif len(heads) == 1:
-        column = 0
-    else:
-        raise ValueError(f"{path}: no column student; expected one with the names of the files")
-    return list(dict.fromkeys(text_of(line[column]) for line in lines if len(line) > column and line[column]))
+    return read_roster(path) if options.roster or path.exists() else Roster()
 
 
 def _out(course, chosen, out):
@@ -251,11 +285,19 @@ def _out(course, chosen, out):
 
 def _write_table(chosen, course, roster, out):
     from pgtgrade.gradebook import gradebook
+    from pgtgrade.names import Names
+    from pgtgrade.rules import read_rules
     from pgtgrade.tables import grades_csv, rows
 
     with gradebook(course, chosen) as book:
-        table = rows(chosen, course.results(chosen.name), book.scores(), roster)
+        rules = read_rules(course, chosen.name)
+        lines = {each.name: each.line for each in roster.people}
+        table = rows(chosen, course.results(chosen.name), book.scores(), roster.names, rules, lines)
     write(_out(course, chosen, out), "\ufeff" + grades_csv(chosen, table))
+    there = Names({row.student: True for row in table})
+    unknown = [each for each in rules.named if each not in there]
+    if unknown:
+        print(f"course.toml names, and nobody is called: {', '.join(map(_shown, unknown))}", file=sys.stderr)
     return table
 
 
@@ -304,7 +346,8 @@ def _parser():
     command(release, "write the students' version of a set")
     each = command(grade, "grade a folder of downloads")
     each.add_argument(
-        "downloads", help="a folder of STUDENT.ipynb files, or of STUDENT/ folders with one each"
+        "downloads",
+        help="a folder of STUDENT.ipynb files or STUDENT/ folders, or what Canvas or Moodle hands out",
     )
     with_table(each)
     each.add_argument(
@@ -316,6 +359,9 @@ def _parser():
     each.add_argument("--total", type=_seconds, default=180.0, help="for a submission (default: %(default)g)")
     each.add_argument("--memory", type=_bytes, default="2G", help="for a submission (default: %(default)s)")
     each.add_argument("--secret-file", help=f"a file with the secret (default: the variable {VARIABLE})")
+    each.add_argument(
+        "--attempts", choices=("last", "best"), help="which of several notebooks of a student counts"
+    )
     each.add_argument("--again", action="store_true", help="examine what was examined before, too")
     each.add_argument(
         "--unsafe-without-isolation",
@@ -323,11 +369,24 @@ def _parser():
         help="run submitted code with all rights that you have",
     )
     each = command(derivations, "write the page and the table for grading by hand, or read the table")
-    each.add_argument("--read", metavar="FILE", help="take the points from this table")
+    each.add_argument(
+        "--read",
+        metavar="FILE",
+        nargs="?",
+        const=True,
+        help="take the points from this table (default: COURSE/derivations/SET.csv)",
+    )
+    each.add_argument(
+        "--restore", metavar="FILE", help="make what was given by hand what this copy in COURSE/by-hand says"
+    )
     each.add_argument("--anonymous", action="store_true", help="numbers in place of names")
     each.add_argument("--overwrite", action="store_true", help="write over a table that was not read")
-    command(feedback, "write a page for each student")
-    with_table(command(export, "write the table of grades"))
+    command(feedback, "write a page for each student").add_argument(
+        "--roster", help="who takes the course (default: COURSE/roster.csv)"
+    )
+    each = command(export, "write the table of grades, and one for Canvas or Moodle if the roster is theirs")
+    with_table(each)
+    each.add_argument("--assignment", help="what Canvas calls the set: its title, or its number")
     return parser
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
 
-from pgtgrade.pages import escape, page, rendered
+from pgtgrade.pages import all_rendered, escape, page, rendered
 from pgtgrade.problem_sets import grade_id, kind, source
 from pgtgrade.results import GRADED
 from pgtgrade.tables import csv_text, keys, read_csv, unguarded
@@ -15,15 +14,15 @@ from pgtgrade.tables import csv_text, keys, read_csv, unguarded
 HEAD = ["student", "question", "points", "out of", "comment"]
 
 
-def number_of(key):
+def number_of(key, course):
     """Return the number that stands for a student whose name is not shown."""
-    return "no. " + hashlib.sha256(f"derivations\0{key}".encode()).hexdigest()[:8]
+    return "no. " + course.salted("derivations", key)[:8]
 
 
-def to_grade(problem_set, results, anonymous=False):
+def to_grade(results, course, anonymous=False):
     """Return the students whose derivations there are: what they are called here, by their key, in order."""
     called = {
-        key: number_of(key) if anonymous else result.student
+        key: number_of(key, course) if anonymous else result.student
         for key, result in results.items()
         if result.status == GRADED
     }
@@ -64,7 +63,7 @@ def derivations_html(problem_set, called, scores, course, table):
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{len(called)} submissions. Fill in the points in <code>{escape(table)}</code>, then run "
-        f"<code>pgtgrade derivations {escape(problem_set.name)} --read {escape(table)}</code>.</p>",
+        f"<code>pgtgrade derivations {escape(problem_set.name)} --read</code>.</p>",
     ]
     notebooks = {
         key: json.loads(course.autograded(problem_set.name, key).read_text(encoding="utf-8"))
@@ -122,38 +121,47 @@ def _article(name, notebook, question, score, problem_set):
     elif source(cell).strip() == released:
         parts.append('<p class="note">The answer cell is as it was released.</p>')
     else:
-        parts.append(rendered(source(cell), cell.get("attachments")))
+        parts.append(rendered(source(cell), cell.get("attachments"), author=name))
     others = [
-        rendered(source(each), each.get("attachments"))
+        each
         for each in notebook["cells"]
         if not kind(each) and each["cell_type"] != "code" and source(each).strip()
     ]
     if others:
         opened = "" if cell is not None and source(cell).strip() != released else " open"
-        parts.append(f"<details{opened}><summary>Text in other cells</summary>{''.join(others)}</details>")
+        text = all_rendered(others, author=name)
+        parts.append(f"<details{opened}><summary>Text in other cells</summary>{text}</details>")
     if score and score.comment:
         parts.append(f"<p><strong>Comment</strong></p>{rendered(score.comment)}")
     return f"<article>{''.join(parts)}</article>"
 
 
-def read_points(text, problem_set, results):
-    """Return what a filled-in table gives, as `Gradebook.give` takes it.
+def read_points(text, problem_set, results, course):
+    """Return what a filled-in table gives, and what of it cannot be stored: each line stands for itself.
 
     Parameters
     ----------
     text : str
-        The CSV file; a spreadsheet may have saved it with semicolons and decimal commas.
+        The CSV file; a spreadsheet may have saved it with semicolons and decimal commas. A line may be of any
+        question: points of a question of code take the place of those by its hidden test.
     problem_set : ProblemSet
     results : dict of str to Result
+    course : Course
+
+    Returns
+    -------
+    list of (str, str, float or None, str), list of str
+        As `Gradebook.give` takes it; and a sentence for each line that cannot be stored.
 
     Raises
     ------
     ValueError
-        With every fault of the table, each with its line; nothing of it counts then.
+        If a column is missing: then no line can be read.
     """
     graded = [each.student for each in results.values() if each.status == GRADED]
-    students = keys(graded) | {number_of(key): key for key in keys(graded).values()}
-    questions = {each.name: each for each in by_hand(problem_set)}
+    students = keys(graded)
+    numbers = {number_of(key, course): key for key, each in results.items() if each.status == GRADED}
+    questions = {each.name: each for each in problem_set.questions}
     lines = read_csv(text)
     heads = [each.lower() for each in lines[0][1]] if lines else []
     absent = [each for each in ("student", "question", "points") if each not in heads]
@@ -164,12 +172,11 @@ def read_points(text, problem_set, results):
     faults, entries, seen = [], [], {}
     for number, line in lines[1:]:
         cells = dict(zip(heads, line + [""] * len(heads), strict=False))
-        key, question = students.get(cells["student"]), questions.get(cells["question"])
+        name = unguarded(cells["student"])
+        key = numbers.get(name) or students.find(name) or students.find(cells["student"])
+        question = questions.get(unguarded(cells["question"]))
         comment = unguarded(cells.get("comment", ""))
-        try:
-            points = float(cells["points"].replace(",", ".")) if cells["points"] else None
-        except ValueError:
-            points = math.nan
+        points = _points(cells["points"])
         if key is None:
             faults.append(f"line {number}: no graded submission of {cells['student']!r}")
         elif question is None:
@@ -182,11 +189,19 @@ def read_points(text, problem_set, results):
             )
         elif (key, question.name) in seen:
             first = seen[key, question.name]
-            faults.append(f"line {number}: {cells['student']} has {question.name} in line {first} already")
-        elif points is not None or comment:
-            entries.append((key, question.name, points, comment))
-        if key and question:
-            seen.setdefault((key, question.name), number)
-    if faults:
-        raise ValueError("\n".join(faults))
-    return entries
+            faults.append(
+                f"line {number}: {cells['student']} has {question.name} in line {first} already, which counts"
+            )
+        else:
+            seen[key, question.name] = number
+            if points is not None or comment:
+                entries.append((key, question.name, points, comment))
+    return entries, faults
+
+
+def _points(text):
+    """Return points as they are written, None for a blank, nan for what is no number."""
+    try:
+        return float(text.replace(",", ".")) if text else None
+    except ValueError:
+        return math.nan

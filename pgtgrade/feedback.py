@@ -18,7 +18,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LINES, _WIDE = 30, 500
 
 
-def feedback_html(problem_set, result, score, course):
+def feedback_html(problem_set, result, score, course, late=None):
     """Return the page of one student.
 
     Parameters
@@ -28,13 +28,16 @@ def feedback_html(problem_set, result, score, course):
     score : dict of str to Score
         By the name of the question.
     course : Course
+    late : Late, optional
     """
     path = course.autograded(problem_set.name, key_of(result.student))
     notebook = json.loads(path.read_text(encoding="utf-8"))
     questions = {each.cell: each for each in problem_set.questions}
-    total = sum(each.points or 0 for each in score.values())
+    share = late.share if late else 0.0
+    total = sum(each.points or 0 for each in score.values()) * (1 - share)
     total = f"{total:g} of {problem_set.points:g} points"
     total += " so far" if any(each.points is None for each in score.values()) else ""
+    total += f" ({late.note})" if share else ""
     table = "".join(
         f'<tr><td class="text">{escape(each.title)}</td><td class="number">{_points(each, score)}</td></tr>'
         for each in problem_set.questions
@@ -55,7 +58,7 @@ def feedback_html(problem_set, result, score, course):
             above = []
     given = {grade_id(cell) for cell in notebook["cells"]}
     parts += [_verdict(each, score, result) for each in problem_set.questions if each.cell not in given]
-    return page(f"{problem_set.title}: {result.student}", "\n".join([*parts, *above]), alone=True)
+    return page(f"{problem_set.title}: {result.student}", "\n".join([*parts, *above]))
 
 
 def _points(question, score):
@@ -77,7 +80,9 @@ def _shown(cell):
     theirs = kind(cell).get("solution") or not kind(cell)
     if cell["cell_type"] == "code":
         return _code(cell, theirs)
-    return [rendered(source(cell), cell.get("attachments"))] if theirs and source(cell).strip() else []
+    if not theirs or not source(cell).strip():
+        return []
+    return [rendered(source(cell), cell.get("attachments"), author="student")]
 
 
 def _code(cell, theirs):

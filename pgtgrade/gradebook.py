@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import warnings
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pgtgrade import by_hand
 from pgtgrade.problem_sets import kind
-from pgtgrade.results import key_of
+from pgtgrade.results import GRADED, key_of
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Score:
         """What counts, None if nobody has graded it yet."""
         given = self.automatic if self.manual is None else self.manual
         return None if given is None else given + (self.extra or 0.0)
+
+    @property
+    def is_by_hand(self):
+        """Whether a person gave anything."""
+        return self.manual is not None or bool(self.extra) or bool(self.comment)
 
 
 class Gradebook:
@@ -124,16 +131,8 @@ class Gradebook:
             The result that this one replaces: an answer that has changed since is marked to be looked at.
         """
         with _quiet():
-            from nbgrader.api import MissingEntry, Student
-
-            book, name, key = self._book, self._set.name, key_of(result.student)
-            try:
-                submission = book.find_submission(name, key)
-            except MissingEntry:
-                if book.db.get(Student, key) is None:
-                    book.db.add(Student(id=key, last_name=_shown(result.student)))
-                submission = book.add_submission(name, key)
-            (notebook,) = (each for each in submission.notebooks if each.name == name)
+            book = self._book
+            notebook = self._notebook(key_of(result.student), result.student)
             for grade in notebook.grades:
                 question = self._names[grade.name]
                 grade.auto_score = result.points[question]
@@ -141,6 +140,56 @@ class Gradebook:
                     grade.needs_manual_grade = grade.auto_score is None
                 elif before and before.answers.get(question) != result.answers.get(question):
                     grade.needs_manual_grade = True
+            book.db.commit()
+
+    def _notebook(self, key, student):
+        """Return the entry of a student's notebook; made if there is none."""
+        from nbgrader.api import MissingEntry, Student
+
+        book, name = self._book, self._set.name
+        try:
+            submission = book.find_submission(name, key)
+        except MissingEntry:
+            if book.db.get(Student, key) is None:
+                book.db.add(Student(id=key, last_name=_shown(student)))
+            submission = book.add_submission(name, key)
+        (notebook,) = (each for each in submission.notebooks if each.name == name)
+        return notebook
+
+    def restore(self, entries, only=None):
+        """Make what was given by hand what a copy says; what it does not name is taken back.
+
+        Parameters
+        ----------
+        entries : list of (str, str, float or None, float or None, bool, str)
+            From `pgtgrade.by_hand.read_copy`: key of the student, name of the question, points, extra points,
+            whether the answer changed since, comment.
+        only : set of str, optional
+            Keys of the students whose entries are touched; without it, all.
+        """
+        with _quiet():
+            book, name = self._book, self._set.name
+            questions = {each.cell: each for each in self._set.questions}
+            theirs = {}
+            for key, question, *values in entries:
+                if only is None or key in only:
+                    theirs.setdefault(key, {})[question] = values
+            for key in theirs:
+                self._notebook(key, key)
+            for submission in book.notebook_submissions(name, name):
+                key = submission.student.id
+                if only is not None and key not in only:
+                    continue
+                comments = {each.name: each for each in submission.comments}
+                for grade in submission.grades:
+                    question = questions[grade.name]
+                    points, extra, changed, comment = theirs.get(key, {}).get(
+                        question.name, (None, None, False, "")
+                    )
+                    grade.manual_score, grade.extra_credit = points, extra
+                    grade.needs_manual_grade = changed if points is not None else grade.auto_score is None
+                    if question.answer in comments:
+                        comments[question.answer].manual_comment = comment or None
             book.db.commit()
 
     def give(self, entries):
@@ -191,18 +240,59 @@ def gradebook(course, problem_set):
                 f"{error}: the gradebook is nbgrader's; install it with `make grading` or "
                 "pip install 'pgtlab[grading]'"
             ) from None
-    course.folder.mkdir(parents=True, exist_ok=True)
-    try:
-        if not course.gradebook.exists():
-            _begin(course.gradebook)
-        with _quiet():
-            book = api.Gradebook(f"sqlite:///{course.gradebook.resolve()}")
+    with course.locked():
         try:
-            yield Gradebook(book, problem_set)
-        finally:
-            book.close()
-    except DatabaseError as error:
-        raise RuntimeError(f"{course.gradebook}: {error.orig}; is another program using it?") from None
+            if not course.gradebook.exists() or not course.gradebook.stat().st_size:
+                _begin(course.gradebook)
+            with _quiet():
+                book = api.Gradebook(f"sqlite:///{course.gradebook.resolve()}")
+            try:
+                opened = Gradebook(book, problem_set)
+                _enter_again(opened, course, problem_set)
+                yield opened
+                students = {key: each.student for key, each in _readable(course, problem_set.name).items()}
+                by_hand.keep(course, problem_set.name, opened.scores(), students)
+            finally:
+                book.close()
+        except DatabaseError as error:
+            raise RuntimeError(f"{course.gradebook}: {error.orig}; is another program using it?") from None
+        except sqlite3.DatabaseError as error:
+            raise RuntimeError(f"{course.gradebook}: {error}; expected a file that can be written") from None
+
+
+def _enter_again(opened, course, problem_set):
+    """Enter what was found and given before, but is not in the gradebook: the file was lost."""
+    there, names = set(opened.scores()), {each.name for each in problem_set.questions}
+    results = _readable(course, problem_set.name)
+    lost = [
+        each
+        for key, each in results.items()
+        if each.status == GRADED and key not in there and set(each.points) == names
+    ]
+    for each in lost:
+        opened.record(each)
+    copies, given = by_hand.copies(course, problem_set.name), []
+    if copies:
+        given = by_hand.read_copy(copies[-1], problem_set, results)
+        given = [each for each in given if each[0] not in there]
+        if given:
+            opened.restore(given, {each[0] for each in given})
+    if lost or given:
+        source = f", those given by hand ({len(given)}) from {copies[-1]}" if given else ""
+        print(
+            f"{course.gradebook} lacked {len(lost) or 'no'} graded submissions of {problem_set.name}: their "
+            f"points are entered again{source}.",
+            file=sys.stderr,
+        )
+
+
+def _readable(course, set_name):
+    """Return the results that can be read; what cannot is told where it matters."""
+    found = {}
+    for path in (course.folder / "results" / set_name).glob("*.json"):
+        with suppress(ValueError):
+            found[path.stem] = course.load(set_name, path.stem)
+    return found
 
 
 def _begin(path):

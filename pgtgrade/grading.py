@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import concurrent.futures
 import copy
+import dataclasses
 import itertools
 import json
 import re
+import tempfile
 import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from pgtgrade.downloads import find
 from pgtgrade.gradebook import gradebook
 from pgtgrade.problem_sets import grade_id
 from pgtgrade.results import GRADED, NOT_GRADED, Result, digest_of, fingerprint, key_of, write
-from pgtgrade.submissions import find, prepare
+from pgtgrade.submissions import prepare
 from pgtlab._progress import progress
 
 
@@ -27,14 +31,27 @@ class Batch:
     ignored: list = field(default_factory=list)
 
 
-def grade(problem_set, folder, course, *, examine, limits, isolation, secret=None, jobs=1, again=False):
+def grade(
+    problem_set,
+    folder,
+    course,
+    *,
+    examine,
+    limits,
+    isolation,
+    secret=None,
+    jobs=1,
+    again=False,
+    roster=None,
+    attempts=None,
+):
     """Grade the submissions of a folder.
 
     Parameters
     ----------
     problem_set : ProblemSet
     folder : path
-        The downloads.
+        The downloads: a folder or an archive.
     course : Course
     examine : callable
         `pgtgrade.examination.examine`.
@@ -45,71 +62,38 @@ def grade(problem_set, folder, course, *, examine, limits, isolation, secret=Non
         Submissions at a time.
     again : bool
         Whether to examine what has been examined before.
+    roster : Roster, optional
+    attempts : str, optional
+        Which of several notebooks of a student counts, "last" or "best".
 
     Returns
     -------
     Batch
     """
-    submissions, ignored = find(folder, problem_set.name)
-    batch = Batch(ignored=ignored)
-    isolated = isolation.command is not None
-
-    def work(submission):
-        """Return a result, the notebook as it was run if there is one, and the result before it."""
-        try:
-            before = course.load(problem_set.name, key_of(submission.student))
-        except ValueError:  # it is written afresh
-            before = None
-        result = Result(submission.student, NOT_GRADED, notes=list(submission.notes))
-        result.answers = dict(before.answers) if before else {}
-        try:
-            data = submission.read()
-            if data is None:
-                result.reason = submission.fault
-                return result, None, before
-            mark = fingerprint(data, problem_set, secret, limits, isolated)
-            known = before and before.status == GRADED and key_of(submission.student) in entered
-            if known and before.fingerprint == mark and not again:
-                return before, None, before
-            prepared = prepare(data, problem_set)
-            result.notes += prepared.notes
-            if prepared.fault:
-                result.reason = prepared.fault
-                return result, None, before
-            found = examine(
-                copy.deepcopy(prepared.cells),
-                problem_set.notebook,
-                limits=limits,
-                isolation=isolation,
-                secret=secret,
-            )
-            result.seconds = round(found.seconds, 2)
-            result.notes += [_named(note, prepared.cells) for note in found.notes]
-            if found.status != GRADED:
-                result.reason = found.reason
-                return result, None, before
-            result.fingerprint = mark
-            _give_points(result, prepared, found, problem_set)
-            if not isolated:
-                result.notes.append("run without isolation")
-            return result, _as_run(prepared, found, result, problem_set), before
-        except Exception as error:  # a fault of the grader is no reason to stop a class
-            result.status = NOT_GRADED
-            said = " ".join(str(error).split())[:200]
-            result.reason = f"the grader itself failed: {type(error).__name__}: {said}"
-            result.messages["traceback"] = traceback.format_exc()
-            return result, None, before
-
-    with gradebook(course, problem_set) as book:
+    with gradebook(course, problem_set) as book, tempfile.TemporaryDirectory() as unpacked:
         # nbgrader's formgrader lists the sets whose sources it finds in the course. It gets no submissions:
         # there is a button that would run them with all rights.
         write(course.source(problem_set.name), json.dumps(problem_set.notebook, ensure_ascii=False, indent=1))
-        entered = set(book.scores())
-        for result, notebook, before in progress(
-            _in_turn(work, submissions, jobs), len(submissions), "submissions"
-        ):
-            if result is before:
+        submissions, ignored = find(
+            folder,
+            problem_set.name,
+            unpacked=Path(unpacked),
+            roster=roster,
+            attempts=attempts,
+            leave_out=[course.folder],
+        )
+        batch, entered = Batch(ignored=ignored), set(book.scores())
+        work = _Worker(
+            problem_set, course, entered, examine, limits, isolation, secret, again, attempts == "best"
+        )
+        # What ran out of time may have been robbed of it by what ran beside it: it is run again, alone.
+        crowded = jobs > 1 and len(submissions) > 1
+        turns = _in_turn(work if crowded else work.alone, submissions, jobs, work.alone)
+        for result, notebook, before in progress(turns, len(submissions), "submissions"):
+            if notebook is None and result.status == GRADED:
                 batch.kept.append(result.student)
+                if result != before:
+                    course.save(problem_set.name, result)
                 continue
             if result.status == GRADED:
                 where = course.autograded(problem_set.name, key_of(result.student))
@@ -122,18 +106,146 @@ def grade(problem_set, folder, course, *, examine, limits, isolation, secret=Non
     return batch
 
 
-def _in_turn(work, submissions, jobs):
-    """Yield the results as they are finished, with no more under way than `jobs`: memory stays flat."""
-    waiting = iter(submissions)
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        under_way = {pool.submit(work, each) for each in itertools.islice(waiting, jobs)}
-        while under_way:
-            done, under_way = concurrent.futures.wait(
-                under_way, return_when=concurrent.futures.FIRST_COMPLETED
+class OutOfTime(Exception):
+    """Say that a submission ran out of time while others ran beside it."""
+
+
+@dataclass
+class _Worker:
+    """What turns a submission into a result, the notebook as it was run, and the result before it.
+
+    The notebook is None if nothing was run: because it cannot be, or was before and has not changed.
+    """
+
+    problem_set: object
+    course: object
+    entered: set
+    examine: object
+    limits: object
+    isolation: object
+    secret: str | None
+    again: bool
+    best: bool
+
+    def __call__(self, submission, alone=False):
+        try:
+            before = self.course.load(self.problem_set.name, key_of(submission.student))
+        except ValueError:  # it is written afresh
+            before = None
+        result = Result(submission.student, NOT_GRADED, late=submission.late, handle=submission.handle)
+        result.answers = dict(before.answers) if before else {}
+        try:
+            notebook = self._work(submission, result, before, alone)
+        except OutOfTime:
+            raise
+        except Exception as error:  # a fault of the grader is no reason to stop a class
+            result.status, notebook = NOT_GRADED, None
+            said = " ".join(str(error).split())[:200]
+            result.reason = f"the grader itself failed: {type(error).__name__}: {said}"
+            result.messages["traceback"] = traceback.format_exc()
+        if notebook is _KEPT:
+            told = {"late": result.late, "handle": result.handle, "file_time": result.file_time}
+            return dataclasses.replace(before, **told), None, before
+        return result, notebook, before
+
+    def alone(self, submission):
+        """Do the same while nothing runs beside it."""
+        return self(submission, alone=True)
+
+    def _work(self, submission, result, before, alone):
+        chosen = self._chosen(submission, result)
+        if not chosen:
+            return None
+        isolated = self.isolation.command is not None
+        data = b"\0".join(each for each, _ in chosen)
+        mark = fingerprint(data, self.problem_set, self.secret, self.limits, isolated)
+        known = before and before.status == GRADED and key_of(submission.student) in self.entered
+        if known and before.fingerprint == mark and not self.again:
+            return _KEPT
+        found = []
+        for _, prepared in chosen:
+            cells = copy.deepcopy(prepared.cells)
+            examination = self.examine(
+                cells,
+                self.problem_set.notebook,
+                limits=self.limits,
+                isolation=self.isolation,
+                secret=self.secret,
             )
+            found.append((examination, prepared))
+        ran_out = any(_ran_out(each) for each, _ in found)
+        if ran_out and not alone:
+            raise OutOfTime
+        # of those that earn most, the last
+        examination, prepared = max(reversed(found), key=lambda each: _earned(each[0]))
+        result.seconds = round(sum(each.seconds for each, _ in found), 2)
+        result.notes += prepared.notes + [_named(note, prepared.cells) for note in examination.notes]
+        if examination.status != GRADED:
+            result.reason = examination.reason
+            return None
+        # a verdict that is one of time is not remembered: the next run looks again
+        result.fingerprint = "" if ran_out else mark
+        _give_points(result, prepared, examination, self.problem_set)
+        if not isolated:
+            result.notes.append("run without isolation")
+        return _as_run(prepared, examination, result, self.problem_set)
+
+    def _chosen(self, submission, result):
+        """Return the notebooks that are to be examined, as data and prepared; without one, say why."""
+        read = dict.fromkeys(data for path in submission.paths if (data := submission.read(path)) is not None)
+        prepared = [(data, prepare(data, self.problem_set, submission.photos)) for data in read]
+        fit = [each for each in prepared if not each[1].fault]
+        result.notes = list(submission.notes)
+        result.file_time = submission.time
+        if not fit or (submission.fault and len(fit) > 1):
+            last = prepared[-1][1] if prepared else None
+            result.reason = submission.fault or last.fault
+            result.notes += [] if submission.fault else last.notes
+            return []
+        if len(submission.paths) > 1:
+            which = "the best counts" if self.best else "the last counts"
+            which = "one is of this set" if len(fit) == 1 < len(read) else which
+            which = "all are the same" if len(read) == 1 else which
+            names = ", ".join(submission.names)
+            result.notes.append(f"{len(submission.paths)} notebooks, of which {which}: {names}")
+        return fit if self.best else fit[-1:]
+
+
+#: Stands for a notebook that was run before.
+_KEPT = object()
+
+
+def _ran_out(examination):
+    """Say whether anything of a submission ended because of time."""
+    said = [examination.reason or "", *examination.notes]
+    said += [message or "" for _, message in examination.hidden.values()]
+    return any(
+        re.search(r"interrupted after|no end within|it took more than|no word within", each) for each in said
+    )
+
+
+def _earned(examination):
+    return sum(points for points, _ in examination.hidden.values()) if examination.status == GRADED else -1
+
+
+def _in_turn(work, submissions, jobs, alone=None):
+    """Yield the results as they are finished, with no more under way than `jobs`: memory stays flat.
+
+    What raises OutOfTime is done at the end, one at a time, by `alone`.
+    """
+    waiting, late = iter(submissions), []
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        under_way = {pool.submit(work, each): each for each in itertools.islice(waiting, jobs)}
+        while under_way:
+            done, _ = concurrent.futures.wait(under_way, return_when=concurrent.futures.FIRST_COMPLETED)
             for each in done:
-                yield each.result()
-                under_way |= {pool.submit(work, more) for more in itertools.islice(waiting, 1)}
+                submission = under_way.pop(each)
+                try:
+                    yield each.result()
+                except OutOfTime:
+                    late.append(submission)
+                under_way |= {pool.submit(work, more): more for more in itertools.islice(waiting, 1)}
+    yield from map(alone, late)
 
 
 def _named(note, cells):

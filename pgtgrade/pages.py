@@ -14,15 +14,49 @@ import re
 from functools import cache
 from pathlib import Path
 
-#: Where a page that is handed out alone finds MathJax.
-MATHJAX = "https://cdn.jsdelivr.net/npm/mathjax@3.2.2/es5/tex-svg.js"
+from pgtgrade.pictures import settled
 
-_CONFIGURATION = r"""
+#: Characters of an author's texts in one place that are typeset; what is longer is shown as it was written.
+MOST = 20_000
+
+#: What of TeX there is: what a notebook knows, without what reaches out of a formula (`html`, `require`).
+_PACKAGES = (
+    "base", "ams", "amscd", "boldsymbol", "braket", "cancel", "centernot", "color", "enclose", "extpfeil",
+    "gensymb", "newcommand", "noundefined", "textcomp", "upgreek", "verb",
+)  # fmt: skip
+
+# Macros, environments, labels and colours belong to a reader of TeX: everybody whose text is on the page has
+# one of their own. What is drawn has no name, link, class or style that could touch the rest of the page.
+_CONFIGURATION = """
 window.MathJax = {
-  tex: {inlineMath: [["$", "$"], ["\\(", "\\)"]], packages: {"[-]": ["require", "autoload"]}},
-  options: {enableMenu: false, processHtmlClass: "text", ignoreHtmlClass: "plain|page"}
+  tex: {
+    inlineMath: [["$", "$"], ["\\\\(", "\\\\)"]], packages: PACKAGES,
+    useLabelIds: false, ignoreDuplicateLabels: true, maxMacros: 1000
+  },
+  svg: {fontCache: "none"},
+  options: {enableMenu: false, processHtmlClass: "text", ignoreHtmlClass: "plain|page"},
+  startup: {
+    pageReady() {
+      const startup = MathJax.startup, texts = new Map();
+      for (const each of document.querySelectorAll(".text")) {
+        const author = each.dataset.of || "";
+        texts.set(author, [...(texts.get(author) || []), each]);
+      }
+      MathJax.config.options.safeOptions = {
+        allow: {URLs: "none", classes: "none", cssIDs: "none", styles: "none"}
+      };
+      startup.getComponents();
+      for (const elements of texts.values()) {
+        startup.input = startup.getInputJax();
+        startup.document = startup.getDocument();
+        startup.document.options.elements = elements;
+        startup.document.render();
+      }
+      document.documentElement.dataset.typeset = "done";
+    }
+  }
 };
-"""
+""".replace("PACKAGES", str(list(_PACKAGES)))
 
 _STYLE = """
 body { margin: 0 auto; max-width: 46rem; padding: 1rem; color: #1b1b1b; background: #fff;
@@ -42,12 +76,13 @@ article { border: 1px solid #c8c8c8; border-radius: .4rem; padding: .8rem 1rem; 
 table { margin: 1rem 0; }
 .quiet { color: #595959; } .note { color: #8a4b00; } .good { color: #1b6b2f; }
 details { margin: 1rem 0; } summary { cursor: pointer; font-weight: 600; }
-img, svg { max-width: 100%; } .text { overflow-x: auto; }
+img, svg { max-width: 100%; } .text mjx-container svg { max-height: 30rem; }
+div.text { overflow: auto; max-height: 120rem; contain: content; }
 """
 
 
-def page(title, body, alone=False):
-    """Return a whole page.
+def page(title, body):
+    """Return a whole page, which needs nothing beside it, nor the network: MathJax is inside.
 
     Parameters
     ----------
@@ -55,16 +90,12 @@ def page(title, body, alone=False):
         Text, not HTML.
     body : str
         HTML; what stands in elements of the class `text` may hold formulas.
-    alone : bool
-        Whether it is handed out by itself: it is small then, and fetches MathJax from the network if there
-        are formulas in it. Otherwise MathJax is inside.
     """
-    scripts, sources = "", ["'none'"]
-    if re.search(r"\$|\\[(\[]|\\begin", body):
-        inside = [_CONFIGURATION] if alone else [_CONFIGURATION, _mathjax()]
-        sources = [_hash(each) for each in inside] + ([MATHJAX] if alone else [])
-        scripts = "".join(f"<script>{each}</script>\n" for each in inside)
-        scripts += f'<script defer src="{MATHJAX}"></script>\n' if alone else ""
+    scripts = []
+    if re.search(r"\$|\\[(\[]|\\begin", re.sub(r"<pre.*?</pre>", "", body, flags=re.DOTALL)):
+        scripts = [_CONFIGURATION, *_mathjax()]
+    sources = [_hash(each) for each in scripts] or ["'none'"]
+    scripts = "".join(f"<script>{each}</script>\n" for each in scripts)
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {' '.join(sources)}"
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -80,23 +111,50 @@ def escape(text):
     return html.escape(str(text))
 
 
-def rendered(markdown, attachments=None):
-    """Return Markdown of a stranger as HTML; HTML in it shows as text."""
+def rendered(markdown, attachments=None, author=""):
+    """Return Markdown of a stranger as HTML; HTML in it shows as text.
+
+    Parameters
+    ----------
+    markdown : str
+    attachments : dict of str to dict, optional
+        Pictures of the cell. One that is not among them is announced.
+    author : str, optional
+        Whose it is: what one author defines in TeX holds in all texts of this author, and in no other.
+    """
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+    markdown, attachments, lost = settled(markdown, attachments)
+    said = f'<p class="note">Not in the notebook: {escape(", ".join(lost))}</p>' if lost else ""
+    if len(markdown) > MOST:
+        said += f'<p class="note">{len(markdown)} characters: shown as they were written.</p>'
+        return f'<div class="text">{said}<pre>{escape(markdown)}</pre></div>'
     renderer = IPythonRenderer(
-        escape=True,
-        allow_harmful_protocols=False,
-        exclude_anchor_links=True,
-        attachments=attachments or {},
+        escape=True, allow_harmful_protocols=False, exclude_anchor_links=True, attachments=attachments
     )
     try:
         text = MarkdownWithMath(renderer=renderer).render(markdown)
     except Exception:  # a picture that is not there, or nesting without end: the text itself is what counts
         text = f"<pre>{escape(markdown)}</pre>"
-    return f'<div class="text">{text}</div>'
+    # an address that leads to a file beside the notebook leads nowhere here
+    text = re.sub(r'<a href="(?!https?://|mailto:)[^"]*"[^>]*>(.*?)</a>', r"\1", text, flags=re.DOTALL)
+    return f'<div class="text" data-of="{escape(author)}">{said}{text}</div>'
 
 
+def all_rendered(cells, author):
+    """Return the HTML of several cells of one author; beyond `MOST` characters they are not typeset."""
+    parts, left = [], MOST
+    for cell in cells:
+        text = "".join(cell["source"])
+        if len(text) <= left:
+            parts.append(rendered(text, cell.get("attachments"), author))
+            left -= len(text)
+        else:
+            parts.append(f'<div class="text"><pre>{escape(text)}</pre></div>')
+    return "".join(parts)
+
+
+@cache
 def _hash(script):
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
@@ -109,5 +167,8 @@ def _mathjax():
             "No module named 'sphinx-mathjax-offline', which brings MathJax: install it with `make grading` "
             "or pip install 'pgtlab[grading]'"
         )
-    path = Path(*found.submodule_search_locations, "static", "mathjax", "tex-svg.js")
-    return path.read_text(encoding="utf-8").replace("</script", "<\\/script")
+    folder = Path(*found.submodule_search_locations, "static", "mathjax")
+    return [
+        (folder / name).read_text(encoding="utf-8").replace("</script", "<\\/script")
+        for name in ("tex-svg-full.js", "ui/safe.js")
+    ]

@@ -20,6 +20,9 @@ from pgtgrade.runner.encoding import MOST_BYTES
 #: Seconds from the interrupt to the kill; for the start; between two looks at the memory.
 GRACE, START, LOOK = 2.0, 60.0, 0.25
 
+#: Files that a submission may have at a time: an empty one is 1 kB of memory that no limit counts.
+FILES = 20_000
+
 #: Processes beside those that a submission may start: bubblewrap's two and its own.
 SPARE = 8
 
@@ -47,8 +50,13 @@ class Process:
         self._streams = {out[0]: "stdout", err[0]: "stderr"}
         refused = _pipe_with(syscalls.program()) if isolation.command else None
         theirs = [each for each in (request, reply, refused) if each is not None]
+        line = walls.command_line(isolation, *theirs)
+        if isolation.command:
+            shown, options = walls.sealed(line)
+            theirs.append(_pipe_with(options))
+            line = shown(theirs[-1])
         self._process = subprocess.Popen(
-            walls.command_line(isolation, *theirs),
+            line,
             stdin=subprocess.DEVNULL,
             stdout=out[1],
             stderr=err[1],
@@ -193,12 +201,15 @@ class Process:
     def _look_at_memory(self):
         if is_scarce():
             raise NotGraded("the machine has hardly any memory left: grade it again, with fewer jobs")
-        count, used = resident(self._process.pid)
+        family, used = resident(self._process.pid)
+        count, files = len(family), files_of(family)
         if used > self._limits.memory:
             raise Ended(f"its processes were killed: together they used {used >> 20} MB")
         # The kernel counts them too, but not on every system.
         if count > self._limits.processes + SPARE:
             raise Ended(f"its processes were killed: there were {count}")
+        if files > FILES:
+            raise Ended(f"its processes were killed: they had made {files} files")
 
     def _has_ended(self):
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -232,7 +243,7 @@ def is_scarce():
 
 
 def resident(pid):
-    """Return how many a process and its descendants are, and their bytes in memory; 0 without /proc."""
+    """Return a process and its descendants, and their bytes in memory; none and 0 without /proc."""
     children, pages = {}, {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -243,10 +254,24 @@ def resident(pid):
         one = int(path.parent.name)
         pages[one] = int(fields[21])
         children.setdefault(int(fields[1]), []).append(one)
-    count, total, rest = 0, 0, [pid]
+    family, rest = [], [pid]
     while rest:
         one = rest.pop()
-        count += one in pages
-        total += pages.get(one, 0)
+        family += [one] if one in pages else []
         rest += children.get(one, ())
-    return count, total * os.sysconf("SC_PAGE_SIZE")
+    return family, sum(pages[each] for each in family) * os.sysconf("SC_PAGE_SIZE")
+
+
+def files_of(family):
+    """Return how many files there are in the folders that only these processes see; 0 if one cannot look."""
+    most = 0
+    for pid in family:
+        try:
+            root = f"/proc/{pid}/root"
+            if os.path.samestat(os.stat(root), os.stat("/")):
+                continue
+            there = [os.statvfs(f"{root}/{each}") for each in ("tmp", "dev/shm")]
+        except OSError:
+            continue
+        most = max(most, sum(each.f_files - each.f_ffree for each in there))
+    return most

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import hmac
 import json
 import os
 import platform
 import re
+import secrets
+import sqlite3
+import stat
 import unicodedata
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from pgtgrade.names import normal
 
 GRADED, BY_HAND, NOT_GRADED, NO_SUBMISSION = "graded", "by hand", "NOT GRADED", "no submission"
 
@@ -41,6 +48,12 @@ class Result:
     seconds : float
     fingerprint : str
         Of everything that the points depend on.
+    late : bool
+        Whether the learning platform marked it so.
+    handle : str or None
+        How the platform names what goes back to the student.
+    file_time : float or None
+        When the file was written, in seconds since 1970.
     """
 
     student: str
@@ -52,6 +65,9 @@ class Result:
     answers: dict = field(default_factory=dict)
     seconds: float = 0.0
     fingerprint: str = ""
+    late: bool = False
+    handle: str | None = None
+    file_time: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +81,54 @@ class Course:
         """The file of nbgrader's gradebook."""
         return self.folder / "gradebook.db"
 
+    def make(self):
+        """Make the folder if there is none: it holds solutions and grades, so nobody else may look in."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+
+    @property
+    def is_open_to_others(self):
+        """Whether every user of this machine can read the folder."""
+        return os.name == "posix" and bool(self.folder.stat().st_mode & stat.S_IRWXO)
+
+    @contextmanager
+    def locked(self):
+        """Keep every other command off the course.
+
+        The lock is SQLite's on an empty file: it ends with the process, on every system.
+
+        Raises
+        ------
+        RuntimeError
+            If another command is at work, or the folder cannot be written.
+        """
+        self.make()
+        try:
+            lock = sqlite3.connect(self.folder / ".lock", timeout=0, isolation_level=None)
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise RuntimeError(
+                    f"{self.folder}: another pgtgrade is at work in this course; wait until it has ended"
+                ) from None
+            raise RuntimeError(
+                f"{self.folder} cannot be written ({error}); expected a folder of yours"
+            ) from None
+        with closing(lock):
+            yield
+
+    def salted(self, *parts):
+        """Return a digest that nobody can compute who cannot read the course: for names that others see."""
+        path = self.folder / ".salt"
+        try:
+            salt = path.read_bytes()
+        except FileNotFoundError:
+            self.make()
+            salt = secrets.token_hex(32).encode()
+            path.touch(mode=0o600)
+            path.write_bytes(salt)
+        return hmac.new(salt, "\0".join(parts).encode(), "sha256").hexdigest()
+
     def source(self, set_name):
         """Return where the source goes, for nbgrader."""
         return self.folder / "source" / set_name / f"{set_name}.ipynb"
@@ -76,6 +140,12 @@ class Course:
     def autograded(self, set_name, key):
         """Return where the notebook of a student goes, as it was run."""
         return self.folder / "autograded" / key / set_name / f"{set_name}.ipynb"
+
+    @property
+    def own(self):
+        """The folders in it that the grader fills."""
+        names = ("autograded", "by-hand", "derivations", "feedback", "release", "results", "source")
+        return [self.folder / each for each in names]
 
     def result(self, set_name, key):
         """Return where the result of a student goes."""
@@ -107,9 +177,12 @@ class Course:
 def key_of(student):
     """Return the name of a student in paths and in the gradebook: plain letters and a digest.
 
-    >>> key_of("Åsa Öberg")
-    'asa-oberg-e4d50b32'
+    However the name is written, it is the same: what is compared is its normal form.
+
+    >>> key_of("Åsa Öberg"), key_of(" A\N{COMBINING RING ABOVE}sa  Öberg")
+    ('asa-oberg-e4d50b32', 'asa-oberg-e4d50b32')
     """
+    student = normal(student)
     plain = unicodedata.normalize("NFKD", student).encode("ascii", "ignore").decode().lower()
     plain = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:32].rstrip("-") or "student"
     return f"{plain}-{hashlib.sha256(student.encode()).hexdigest()[:8]}"

@@ -1,4 +1,4 @@
-"""Owns what students hand in: finding it in a folder, and putting its cells in order before they are run.
+"""Owns what a student handed in: putting its cells in order before they are run.
 
 Nothing here trusts a submission, and none can end a batch: what is wrong with it is a sentence in its row.
 """
@@ -7,57 +7,15 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-import stat
-import unicodedata
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from pgtgrade import pictures
 from pgtgrade.problem_sets import grade_id, kind, source
 
-#: Bytes of a notebook; a larger one is not opened.
-LARGEST = 20 << 20
 #: Cells of a set that others have too: they do not tell which set a notebook is.
 COMMON = {"intro", "setup"}
-_LITTER = {"__MACOSX", ".DS_Store", ".ipynb_checkpoints", "Thumbs.db", "desktop.ini"}
-
-
-@dataclass
-class Submission:
-    """A student's notebook, or why there is none.
-
-    Attributes
-    ----------
-    student : str
-        As the file or folder is named.
-    path : Path or None
-    fault : str or None
-        Why it cannot be graded.
-    notes : list of str
-    """
-
-    student: str
-    path: Path | None = None
-    fault: str | None = None
-    notes: list = field(default_factory=list)
-
-    def read(self):
-        """Return the file, or None and set `fault` if it is not to be had."""
-        if self.path is None:
-            return None
-        try:
-            status = self.path.lstat()
-            if stat.S_ISLNK(status.st_mode):
-                self.fault = "a symbolic link; expected the file itself"
-            elif not stat.S_ISREG(status.st_mode):
-                self.fault = "not a file"
-            elif status.st_size > LARGEST:
-                self.fault = f"{status.st_size / 1e6:.0f} MB; expected at most {LARGEST / 1e6:.0f}"
-            else:
-                return self.path.read_bytes()
-        except OSError as error:
-            self.fault = f"cannot be read: {error.strerror}"
-        return None
+#: Bytes of a photo beside the notebook that is shown.
+PHOTO = 8 << 20
 
 
 @dataclass
@@ -87,93 +45,10 @@ class Prepared:
     notes: list = field(default_factory=list)
 
 
-# --- the folder ------------------------------------------------------------------------------------
-
-
-def find(folder, set_name):
-    """Return the submissions of a folder, and what in it is none.
-
-    Parameters
-    ----------
-    folder : path
-        With `<student>.ipynb` files, and `<student>/` folders that hold one notebook of any name.
-    set_name : str
-        Such as "ps1".
-
-    Returns
-    -------
-    list of Submission, list of str
-    """
-    found, ignored = {}, []
-    for path in sorted(Path(folder).iterdir(), key=lambda each: os.fsencode(each.name)):
-        if _is_litter(path.name):
-            continue
-        notes = []
-        if path.is_symlink() or (_is_notebook(path) and not path.is_dir()):
-            student, paths = path.name, [path]
-            student = student[: -len(".ipynb")] if _is_notebook(path) else student
-        elif path.is_dir() and not path.name.startswith("."):
-            student = path.name
-            paths, notes = _below(path)
-        else:
-            ignored.append(text_of(path.name))
-            continue
-        each = found.setdefault(text_of(student), ([], []))
-        each[0].extend(paths)
-        each[1].extend(notes)
-    submissions = [_submission(student, paths, notes, folder) for student, (paths, notes) in found.items()]
-    folded = {}
-    for each in submissions:
-        folded.setdefault(each.student.casefold(), []).append(each)
-        if each.student.split(" ")[0].split("(")[0].casefold() == set_name.casefold():
-            each.notes.append("named after the set, not after a student")
-    for alike in folded.values():
-        for each in alike if len(alike) > 1 else ():
-            others = ", ".join(repr(other.student) for other in alike if other is not each)
-            each.notes.append(f"another name differs in case only: {others}")
-    return submissions, ignored
-
-
-def text_of(name):
-    """Return a file's name as text that can be stored: one form of each letter, no stray bytes."""
-    name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return unicodedata.normalize("NFC", name)
-
-
-def _is_notebook(path):
-    return path.suffix.lower() == ".ipynb"
-
-
-def _is_litter(name):
-    """Say whether a file or folder is what systems leave behind and nobody wrote."""
-    return name in _LITTER or name.startswith("._")
-
-
-def _below(folder):
-    """Return the notebooks in a student's folder, and a note on what else is there."""
-    notebooks, others = [], []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(each for each in folders if not _is_litter(each))
-        for name in sorted(files):
-            if not _is_litter(name):
-                path = Path(parent) / name
-                (notebooks if _is_notebook(path) else others).append(path)
-    names = _some([text_of(str(each.relative_to(folder))) for each in others])
-    return notebooks, [f"ignored: {names}"] if others else []
-
-
-def _submission(student, paths, notes, folder):
-    if len(paths) == 1:
-        return Submission(student, path=paths[0], notes=notes)
-    names = _some([text_of(str(each.relative_to(folder))) for each in paths])
-    fault = f"{len(paths)} notebooks: {names}; expected one" if paths else "no notebook in the folder"
-    return Submission(student, fault=fault, notes=notes)
-
-
 # --- the notebook ----------------------------------------------------------------------------------
 
 
-def prepare(data, problem_set):
+def prepare(data, problem_set, photos=None):
     """Return the cells of a submission, the locked ones as they were released; a fault is told, not raised.
 
     Parameters
@@ -181,6 +56,8 @@ def prepare(data, problem_set):
     data : bytes
         The file.
     problem_set : ProblemSet
+    photos : dict of str to path, optional
+        Pictures that lie beside the notebook, by their names.
 
     Returns
     -------
@@ -194,7 +71,7 @@ def prepare(data, problem_set):
         own = problem_set.notebook["metadata"].get("pgtgrade", {}).get("set", problem_set.name)
         if isinstance(named, str) and named != own:
             raise _FaultError(f"another set: {_short(named)}; expected {own}")
-        cells = _plain_cells(notebook["cells"], prepared.notes)
+        cells = _plain_cells(notebook["cells"], prepared.notes, photos or {})
         placed = _recognised(cells, problem_set, prepared.notes)
         if not set(placed) - COMMON:
             raise _FaultError("another notebook: no cell of this set is in it")
@@ -244,9 +121,9 @@ def _short(text):
     return "".join(each if each.isprintable() else " " for each in str(text)[:40])
 
 
-def _plain_cells(cells, notes):
+def _plain_cells(cells, notes, photos):
     """Return what is used of each cell: type, id, text, pictures, and the name that it claims."""
-    plain = []
+    plain, lost = [], []
     for index, cell in enumerate(cells):
         text = cell.get("source") if isinstance(cell, dict) else None
         if isinstance(text, list) and all(isinstance(each, str) for each in text):
@@ -257,31 +134,32 @@ def _plain_cells(cells, notes):
             continue
         meta = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
         meta = meta["nbgrader"] if isinstance(meta.get("nbgrader"), dict) else {}
+        # no half of a surrogate pair: it could not be written to a file
+        text = text.replace("\r\n", "\n").encode("utf-8", "replace").decode("utf-8")
+        attached, others = pictures.bundles(cell.get("attachments"))
+        if cell["cell_type"] != "code":
+            attached |= pictures.beside(text, photos, PHOTO)
+            lost += others + [each for each in pictures.settled(text, attached)[2] if each not in others]
         plain.append(
             {
                 "cell_type": cell["cell_type"],
-                "id": cell.get("id") if isinstance(cell.get("id"), str) else None,
-                # no half of a surrogate pair: it could not be written to a file
-                "source": text.replace("\r\n", "\n").encode("utf-8", "replace").decode("utf-8"),
-                "attachments": _pictures(cell.get("attachments")),
+                "id": _id_of(cell),
+                "source": text,
+                "attachments": attached,
                 "claims": meta,
             }
         )
+    if lost:
+        lost = [each.removeprefix("attachment:") for each in lost]
+        notes.append(f"pictures that are not in the notebook, or that no page can show: {_some(lost)}")
     return plain
 
 
-def _pictures(attachments):
-    """Return the attachments of a cell that are pictures and nothing else."""
-    if not isinstance(attachments, dict):
-        return {}
-    found = {}
-    for name, bundle in attachments.items():
-        for mime in ("image/png", "image/jpeg"):
-            data = bundle.get(mime) if isinstance(bundle, dict) else None
-            data = "".join(data.split()) if isinstance(data, str) else ""
-            if data and data.isascii() and all(each.isalnum() or each in "+/=" for each in data):
-                found[name] = {mime: data}
-    return found
+def _id_of(cell):
+    """Return the id of a cell; Colab keeps it among the metadata."""
+    meta = cell.get("metadata")
+    named = (cell.get("id"), meta.get("id") if isinstance(meta, dict) else None)
+    return next((each for each in named if isinstance(each, str)), None)
 
 
 def _recognised(cells, problem_set, notes):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass, field
 
+from pgtgrade.names import Names
 from pgtgrade.results import BY_HAND, GRADED, NO_SUBMISSION, NOT_GRADED, key_of
+from pgtgrade.rules import Late, Rules
 
 
 @dataclass
@@ -19,21 +22,23 @@ class Row:
     points : dict of str to (float or None)
         By the name of the question; None is a blank.
     notes : list of str
+    late : Late
     """
 
     student: str
     status: str
     points: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
+    late: Late = field(default_factory=Late)
 
     @property
     def total(self):
-        """The sum, None as long as one question is blank."""
+        """The sum less what lateness costs, None as long as one question is blank."""
         known = bool(self.points) and None not in self.points.values()
-        return sum(self.points.values()) if known else None
+        return sum(self.points.values()) * (1 - self.late.share) if known else None
 
 
-def rows(problem_set, results, scores, roster=()):
+def rows(problem_set, results, scores, roster=(), rules=None, lines=None):
     """Return a row for each student with a result and for each on the roster.
 
     Parameters
@@ -43,15 +48,19 @@ def rows(problem_set, results, scores, roster=()):
     scores : dict of str to dict of str to Score
         From the gradebook.
     roster : iterable of str
+    rules : Rules, optional
+    lines : dict of str to dict, optional
+        What the roster says of each.
 
     Returns
     -------
     list of Row
     """
-    roster, found = list(roster), {}
+    roster, found, rules, lines = list(roster), {}, rules or Rules(), lines or {}
+    listed = Names({each: each for each in roster})
     for key, result in results.items():
         notes = list(result.notes)
-        if roster and result.student not in roster:
+        if roster and result.student not in listed:
             notes.insert(0, "not on the roster")
         if result.status == NOT_GRADED:
             found[result.student] = Row(result.student, NOT_GRADED, notes=[result.reason, *notes])
@@ -67,9 +76,12 @@ def rows(problem_set, results, scores, roster=()):
             if overruled:
                 notes.append(f"{question.name}: {score.automatic:g} by the tests, {score.manual:g} by hand")
         status = BY_HAND if None in points.values() else GRADED
-        found[result.student] = Row(result.student, status, points, notes)
+        late = rules.late(result.student, result, lines.get(result.student))
+        notes += [late.note] if late.note else []
+        found[result.student] = Row(result.student, status, points, notes, late)
+    there = {listed.find(each) for each in found}
     for student in roster:
-        if student not in found:
+        if student not in there:
             found[student] = Row(student, NO_SUBMISSION)
     return sorted(found.values(), key=lambda row: (row.student.casefold(), row.student))
 
@@ -89,26 +101,56 @@ def _number(points):
     return "" if points is None else f"{points:g}"
 
 
+#: What a spreadsheet takes for the beginning of a formula, also in full width, where a cell begins: at its
+#: beginning, and after what parts cells in another locale. An apostrophe that stands there gets one more.
+_BEGINS = r"(^|[;\t\r\n])(\s*)"
+_FORMULA = re.compile(_BEGINS + "(?='*[=+@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
+                      "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}-]\\s*\\S)")  # fmt: skip
+_GUARDED = re.compile(_FORMULA.pattern.replace("(?='*", "'(?='*"))
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+
+
 def csv_text(lines):
-    """Return lines of cells as CSV; no cell is one that a spreadsheet takes for a formula."""
+    """Return lines of cells as CSV; no cell is one that a spreadsheet takes for a formula, in any locale."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([[guarded(cell) for cell in line] for line in lines])
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerows([[guarded(cell) for cell in line] for line in lines])
     return text.getvalue()
 
 
 def guarded(cell):
     """Return a cell with an apostrophe before what a spreadsheet would take for a formula.
 
-    >>> guarded("=1+1"), guarded("Ada")
-    ("'=1+1", 'Ada')
+    >>> guarded("=1+1"), guarded("Ada"), guarded("Ada;=1+1;")
+    ("'=1+1", 'Ada', "Ada;'=1+1;")
     """
     text = str(cell)
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return text if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1\2'", text)
 
 
 def unguarded(text):
-    """Return a cell as it was before `guarded`."""
-    return text[1:] if text.startswith("'") and guarded(text[1:]) == text else text
+    """Return a cell as it was before `guarded`.
+
+    >>> unguarded(guarded("'=1+1;\N{FULLWIDTH EQUALS SIGN}2"))
+    "'=1+1;\N{FULLWIDTH EQUALS SIGN}2"
+    """
+    return _GUARDED.sub(r"\1\2", text)
+
+
+def read_text(path):
+    """Return the text of a table, in UTF-8 or in what spreadsheets call Unicode text, which is UTF-16.
+
+    Raises
+    ------
+    ValueError
+        If it is neither; the message names the file.
+    """
+    data = path.read_bytes()
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        return data.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: no text in UTF-8 or UTF-16; save it as CSV UTF-8") from None
 
 
 def read_csv(text):
@@ -135,12 +177,18 @@ def read_csv(text):
 
 
 def keys(students):
-    """Return the key of each student by every way in which a table may name them."""
+    """Return the key of each student by every way in which a table may name them.
+
+    Parameters
+    ----------
+    students : iterable of str
+
+    Returns
+    -------
+    Names
+    """
     found = {}
     for student in students:
-        found |= {
-            student: key_of(student),
-            guarded(student): key_of(student),
-            key_of(student): key_of(student),
-        }
-    return found
+        found.setdefault(key_of(student), key_of(student))
+        found.setdefault(guarded(student), key_of(student))
+    return Names(found | {student: key_of(student) for student in students})

@@ -174,6 +174,27 @@ def command_line(isolation, request, reply, refused=None):
     ]
 
 
+def sealed(line):
+    """Return a command line that shows nothing of the lecturer's, and the options that it leaves out.
+
+    Who is inside can read the command line of the first process, which is bubblewrap's: it reads its options
+    from a pipe instead.
+
+    Parameters
+    ----------
+    line : list of str
+        From `command_line`, in isolation.
+
+    Returns
+    -------
+    callable, bytes
+        The first takes the descriptor of the pipe and returns the line, the second is what the pipe gives.
+    """
+    at = line.index(sys.executable)
+    options = b"".join(os.fsencode(each) + b"\0" for each in line[1:at])
+    return lambda pipe: [line[0], "--args", str(pipe), *line[at:]], options
+
+
 def roots():
     """Return the folders that are shown whole: the system's programs, and this Python with its packages."""
     found = [Path("/usr")]

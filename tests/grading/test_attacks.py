@@ -273,6 +273,20 @@ def test_files_have_a_limit(run):
     assert "No space left" in run(many.format("dev/shm"))
 
 
+def test_empty_files_have_a_limit(monkeypatch):
+    """A9: each is memory of the kernel's that no other limit counts."""
+    monkeypatch.setattr("pgtgrade.process.FILES", 300)
+    started = Process(isolation(), LIMITS)
+    try:
+        few = "for k in range(200): open(f'/tmp/{k}', 'w').close()\nimport time; time.sleep(0.6)"
+        started.ask({"cell": few, "index": 0}, outputs=Outputs(99))
+        many = few.replace("200", "400").replace("/tmp/", "/dev/shm/").replace("0.6", "9")
+        with pytest.raises(Ended, match=r"they had made \d+ files"):
+            started.ask({"cell": many, "index": 1}, outputs=Outputs(99))
+    finally:
+        started.close()
+
+
 def test_a_fork_bomb_is_bounded_and_nothing_of_it_is_left(run):
     token = f"bomb{os.getpid()}"
     # It doubles eleven times and no more: where nothing bounds it, the test fails and the machine lives.

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: `make grading`")
 
-from pgtgrade import grading, isolation
+from pgtgrade import by_hand, grading, isolation
 from pgtgrade.examination import Examination, Limits
 from pgtgrade.gradebook import gradebook
 from pgtgrade.here import examine_here
@@ -186,8 +187,175 @@ def test_a_lost_gradebook_is_filled_again(class_):
     class_.hand_in("ada", **RIGHT)
     class_.grade()
     class_.course.gradebook.unlink()
-    assert class_.grade().examined == ["ada"]
+    assert class_.grade().kept == ["ada"]
     assert points(class_.rows()["ada"]) == ("by hand", None, [1, 3, None])
+
+
+def test_points_by_hand_survive_a_lost_gradebook(class_, capsys):
+    """A8 and G10: it was removed, or a full disk left a file of 0 bytes."""
+    for student in ("ada", "ben", "cleo"):
+        class_.hand_in(student, **RIGHT)
+    class_.grade()
+    class_.give("ada", 1.5, "The limit is missing; =1+1")
+    class_.give("ben", 0.5, question="half")
+    (class_.downloads / "cleo.ipynb").write_text("")
+    class_.give("cleo", 2)
+    class_.grade()
+    before = class_.rows()
+    assert [points(each) for each in before.values()] == [
+        (GRADED, 5.5, [1, 3, 1.5]),
+        ("by hand", None, [0.5, 3, None]),
+        (NOT_GRADED, None, []),
+    ]
+    for lose in (Path.unlink, lambda path: path.write_bytes(b"")):
+        lose(class_.course.gradebook)
+        capsys.readouterr()
+        assert class_.rows() == before
+        assert capsys.readouterr().err == (
+            f"{class_.course.gradebook} lacked 2 graded submissions of small: their points are entered "
+            f"again, those given by hand (3) from {class_.course.folder / 'by-hand' / 'small-0003.csv'}.\n"
+        )
+    class_.hand_in("cleo", **RIGHT)
+    class_.grade()
+    assert points(class_.rows()["cleo"]) == (GRADED, 6, [1, 3, 2])
+    with gradebook(class_.course, class_.set) as book:
+        assert book.scores()[key_of("ada")]["derive-why"].comment == "The limit is missing; =1+1"
+
+
+def test_what_was_given_by_hand_has_a_way_back(class_):
+    """A table with wrong points was read: each state is a file, and any of them can be had again."""
+    class_.hand_in("ada", **RIGHT)
+    class_.hand_in("ben", **RIGHT)
+    class_.grade()
+    assert by_hand.copies(class_.course, "small") == []
+    class_.give("ada", 2, "Well done.")
+    class_.give("ada", 0)
+    class_.give("ben", 1, question="mass")
+    class_.give("ben", 1, question="mass")
+    copies = by_hand.copies(class_.course, "small")
+    assert len(copies) == 3
+    keys = class_.course.results("small")
+    with gradebook(class_.course, class_.set) as book:
+        book.restore(by_hand.read_copy(copies[0], class_.set, keys))
+        scores = book.scores()
+    assert scores[key_of("ada")]["derive-why"].manual == 2
+    assert scores[key_of("ada")]["derive-why"].comment == "Well done."
+    assert points(class_.rows()["ben"]) == ("by hand", None, [1, 3, None])
+    assert len(by_hand.copies(class_.course, "small")) == 4
+    copies[0].write_text("student,points\n")
+    with pytest.raises(
+        ValueError, match="expected the columns student, question, points, extra, changed, comment"
+    ):
+        by_hand.read_copy(copies[0], class_.set, keys)
+    copies[0].write_text(",".join(by_hand.HEAD) + "\nada,half,one,,,\n")
+    with pytest.raises(ValueError, match="line 2: expected a line as it was written"):
+        by_hand.read_copy(copies[0], class_.set, keys)
+
+
+def test_one_command_at_a_time(class_):
+    """A12: three graders on one course."""
+    class_.hand_in("ada", **RIGHT)
+
+    def beside(cells, source, **options):
+        with pytest.raises(
+            RuntimeError, match="another pgtgrade is at work in this course; wait until it has"
+        ):
+            class_.rows()
+        return examined(cells, source, **options)
+
+    assert class_.grade(beside).examined == ["ada"]
+
+
+def test_a_course_that_cannot_be_written(class_):
+    """A7: it was a traceback."""
+    class_.hand_in("ada", **RIGHT)
+    class_.course.folder.mkdir()
+    class_.course.gradebook.symlink_to(class_.folder / "gone" / "gradebook.db")
+    with pytest.raises(RuntimeError, match=r"gradebook\.db: unable to open database file; expected a file"):
+        class_.grade()
+    (class_.course.folder / ".lock").unlink()
+    (class_.course.folder / ".lock").mkdir()
+    with pytest.raises(RuntimeError, match=r"course cannot be written \(unable to open database file\)"):
+        class_.grade()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="who may read what is said in another way here")
+def test_the_course_is_nobody_elses_to_read(class_):
+    """A14: at the usual umask."""
+    old = os.umask(0o022)
+    try:
+        class_.grade()
+    finally:
+        os.umask(old)
+    assert class_.course.folder.stat().st_mode & 0o777 == 0o700
+    assert not class_.course.is_open_to_others
+    class_.course.folder.chmod(0o755)
+    assert class_.course.is_open_to_others
+
+
+def late(cells, source, **options):
+    """Stand for the examination of a submission that lost its time to a neighbour."""
+    outputs = [[] for _ in cells]
+    note = "cell 4 was interrupted after 30 s"
+    return Examination(
+        "graded", None, outputs, {"test-half": (0.0, "no end"), "test-mass": (3.0, None)}, [note], 0.1
+    )
+
+
+def test_who_ran_out_of_time_is_run_again_alone(class_):
+    """A4: a neighbour's busy processes took the time, and the zero stayed."""
+    for student in ("ada", "ben", "cleo"):
+        class_.hand_in(student, **RIGHT)
+    seen, lock = [], threading.Lock()
+
+    def examine(cells, source, **options):
+        with lock:
+            seen.append(True)
+            robbed = len(seen) <= 2
+        return (late if robbed else examined)(cells, source, **options)
+
+    batch = class_.grade(examine, jobs=2)
+    assert len(seen) == 5
+    assert sorted(batch.examined) == ["ada", "ben", "cleo"]
+    assert {points(each)[2][0] for each in class_.rows().values()} == {1}
+    assert sorted(class_.grade(examine, jobs=2).kept) == ["ada", "ben", "cleo"]
+
+
+def test_a_verdict_of_time_is_not_remembered(class_):
+    class_.hand_in("ada", **RIGHT)
+    assert class_.grade(late).examined == ["ada"]
+    assert points(class_.rows()["ada"])[2][0] == 0
+    assert class_.grade().examined == ["ada"]
+    assert points(class_.rows()["ada"])[2][0] == 1
+    assert class_.grade().kept == ["ada"]
+
+
+def test_a_notebook_beside_others(class_):
+    """The one of this set counts; of several, the last or the best."""
+    folder = class_.downloads / "ada"
+    folder.mkdir()
+    wrong = {**RIGHT, "half": "def half(x):\n    return x"}
+    for number, answers in enumerate([wrong, RIGHT, wrong]):
+        path = folder / f"ps1 ({number}).ipynb"
+        path.write_text(small.text(small.with_sources(class_.set.release, **answers, q_why=str(number))))
+        os.utime(path, (number, number))
+    (folder / "scratch.ipynb").write_text("{}")
+    names = ", ".join([*(f"ada/ps1 ({number}).ipynb" for number in range(3)), "ada/scratch.ipynb"])
+    fault = f"4 notebooks: {names}; expected one"
+    assert class_.grade().not_graded == {"ada": fault}
+    class_.grade(attempts="last")
+    row = class_.rows()["ada"]
+    assert points(row)[2][0] == 0
+    assert "4 notebooks, of which the last counts: ada/ps1 (0).ipynb" in row.notes[0]
+    class_.grade(attempts="best")
+    assert points(class_.rows()["ada"])[2][0] == 1
+    assert class_.grade(attempts="best").kept == ["ada"]
+    (folder / "ps1 (0).ipynb").unlink()
+    (folder / "ps1 (1).ipynb").unlink()
+    class_.grade()
+    row = class_.rows()["ada"]
+    assert points(row)[2][0] == 0
+    assert row.notes[0].startswith("2 notebooks, of which one is of this set: ")
 
 
 def test_a_run_broken_off_in_the_middle_loses_nothing(class_):
@@ -198,7 +366,7 @@ def test_a_run_broken_off_in_the_middle_loses_nothing(class_):
 import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from pathlib import Path
-from pgtgrade import grading, isolation
+from pgtgrade import by_hand, grading, isolation
 from pgtgrade.examination import Limits
 from pgtgrade.problem_sets import problem_set
 from pgtgrade.results import Course
@@ -225,8 +393,6 @@ grading.grade(problem_set("small", folder / "sets"), folder / "downloads", Cours
 
 
 def test_several_at_a_time_and_no_more(class_):
-    import threading
-
     for number in range(7):
         class_.hand_in(f"s{number}", **RIGHT)
     lock, under_way, most = threading.Lock(), [0], [0]
@@ -413,15 +579,25 @@ def test_nbgraders_formgrader_finds_what_is_to_be_graded(class_):
 
 
 def test_the_table_is_safe_in_a_spreadsheet(class_):
-    for student in ("=1+1", "-ada", 'O\'Neil, "Q"', "李"):
+    """Also where a semicolon parts cells, a sign is in full width, or a name has the end of a line."""
+    wide = "\N{FULLWIDTH EQUALS SIGN}1+1"
+    for student in ("=1+1", "-ada", 'O\'Neil, "Q"', "李", "Ada;=1+1;", wide):
         class_.hand_in(student, **RIGHT)
     class_.grade()
+    class_.give("李", 1, "so;\n=1+1")
     with gradebook(class_.course, class_.set) as book:
-        text = grades_csv(class_.set, rows(class_.set, class_.course.results("small"), book.scores()))
+        scores = book.scores()
+    text = grades_csv(class_.set, rows(class_.set, class_.course.results("small"), scores))
     lines = list(csv.reader(text.splitlines()))
     assert lines[0] == ["student", "status", "total", "max", "half", "mass", "derive-why", "notes"]
-    assert [line[0] for line in lines[1:]] == ["'-ada", "'=1+1", 'O\'Neil, "Q"', "李"]
+    names = ["'-ada", "'=1+1", "Ada;'=1+1;", 'O\'Neil, "Q"', "李", "'" + wide]
+    assert [line[0] for line in lines[1:]] == names
     assert lines[1][1:] == ["by hand", "", "6", "1", "3", "", ""]
+    assert all(line.startswith('"') and line.endswith('"') for line in text.splitlines())
+    for delimiter in ",;\t":
+        for line in csv.reader(text.splitlines(), delimiter=delimiter):
+            for cell in line:
+                assert not cell.strip().startswith(("=", "+", "@", "\N{FULLWIDTH EQUALS SIGN}")), cell
 
 
 def test_a_gradebook_that_cannot_be_used(class_):

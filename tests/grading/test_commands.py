@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -86,10 +87,11 @@ def graded(tmp_path_factory):
         half="import numpy as np\n\nnp.allclose = lambda *a, **k: True\n\n\ndef half(x):\n    return 0 * x",
     )
     desk.hand_in("gil/a.ipynb")
-    desk.hand_in("gil/b.ipynb")
+    desk.hand_in("gil/b.ipynb", half="def half(x):\n    return x")
     (desk.downloads / "hal.ipynb").write_text('{"cells": [')
     (desk.downloads / "readme.txt").write_text("")
-    desk.course.mkdir()
+    (desk.downloads / "list.csv").write_text("")
+    desk.course.mkdir(mode=0o700)
     (desk.course / "roster.csv").write_text("student,mail\nada,a@x\nzoe,z@x\n", encoding="utf-8-sig")
     return desk
 
@@ -106,6 +108,7 @@ def test_a_class_is_graded_and_every_row_is_right(graded, capfd, monkeypatch):
         "fay": "by hand - 0 3 -",
         "gil": "NOT GRADED - - - -",
         "hal": "NOT GRADED - - - -",
+        "readme": "NOT GRADED - - - -",
         "zoe": "no submission - - - -",
     }
     assert {line["max"] for line in graded.rows().values()} == {"6"}
@@ -115,10 +118,11 @@ def test_a_class_is_graded_and_every_row_is_right(graded, capfd, monkeypatch):
     assert "cell mass is left out: its process ended with code 3" in notes["dan"]
     said, warned = capfd.readouterr()
     assert said.splitlines() == [
-        "Not submissions, and ignored: readme.txt",
+        "Not submissions, and ignored: list.csv",
         "NOT GRADED  gil: 2 notebooks: gil/a.ipynb, gil/b.ipynb; expected one",
         """NOT GRADED  hal: not a notebook: it ends in the middle (line 1); it begins with '{"cells": ['""",
-        "9 rows: 1 graded, 5 by hand, 2 NOT GRADED, 1 no submission. See "
+        "NOT GRADED  readme: not a notebook: readme.txt; expected a file .ipynb",
+        "10 rows: 1 graded, 5 by hand, 3 NOT GRADED, 1 no submission. See "
         f"{graded.course / 'grades-small.csv'}",
     ]
     assert warned == ""
@@ -134,7 +138,7 @@ def test_a_class_is_graded_and_every_row_is_right(graded, capfd, monkeypatch):
 def test_the_hidden_tests_the_solutions_and_the_secret_are_in_no_file_for_students(graded):
     files = [*graded.course.rglob("autograded/**/*"), *graded.course.rglob("results/**/*")]
     texts = [path.read_text() for path in files if path.is_file()]
-    assert len(texts) == 6 + 8
+    assert len(texts) == 6 + 9
     for secret in ("a secret", "drawn(", "rho.sum(), cause", "np.sum", "Rubric"):
         assert not [text for text in texts if secret in text]
 
@@ -144,37 +148,48 @@ def test_derivations_feedback_and_export(graded, capsys):
     table = graded.course / "derivations" / "small.csv"
     assert capsys.readouterr().out.splitlines() == [
         f"{graded.course / 'derivations' / 'small.html'}: 6 submissions; derivations graded: 1.",
-        f"{table}: fill in the points, then: pgtgrade derivations small --read {table}",
+        f"{table}: fill in the points, then: pgtgrade derivations small --read",
     ]
     text = table.read_text(encoding="utf-8-sig")
+    text = text.replace('"', "")
     assert text.splitlines()[1:3] == ["'=eve,derive-why,,2,", "ada,derive-why,,2,"]
     wrong = text.replace("ada,derive-why,,2,", "ada,derive-why,7,2,")
     table.write_text(wrong, encoding="utf-8")
-    assert graded.run("derivations", "--read", table) == 2
-    assert capsys.readouterr().err == (
-        f"pgtgrade: {table}: nothing of it was stored:\nline 3: '7' for ada; expected points from 0 to 2\n"
-    )
-    table.write_text(text.replace("ada,derive-why,,2,", "ada,derive-why,2,2,Good."), encoding="utf-8")
+    assert graded.run("derivations", "--read", table) == 1
+    said, warned = capsys.readouterr()
+    assert "points in 1 lines are in the gradebook" in said
+    assert warned == "NOT STORED  line 3: '7' for ada; expected points from 0 to 2\n"
+    table.write_text(text.replace("ada,derive-why,,2,", "ada,derive-why,2,2,Good."), encoding="utf-16")
     assert graded.run("derivations") == 2
     assert "holds entries that have not been read" in capsys.readouterr().err
+    assert graded.run("derivations", "--read") == 0
+    assert "points in 2 lines are in the gradebook" in capsys.readouterr().out
+    assert graded.run("derivations", "--read", table.name) == 0
     assert graded.run("derivations", "--read", table) == 0
-    assert "points for 2 derivations are in the gradebook" in capsys.readouterr().out
+    (copy,) = (graded.course / "by-hand").iterdir()
+    assert graded.run("derivations", "--restore", copy) == 0
     assert graded.run("derivations", "--anonymous") == 0
     assert graded.run("derivations", "--overwrite") == 0
     capsys.readouterr()
 
     assert graded.run("export", "--out", graded.course / "other.csv") == 0
     assert brief(graded.rows("other.csv")["ada"]) == "graded 6 1 3 2"
-    assert "2 graded, 4 by hand, 2 NOT GRADED, 1 no submission" in capsys.readouterr().out
+    assert "2 graded, 4 by hand, 3 NOT GRADED, 1 no submission" in capsys.readouterr().out
 
     assert graded.run("feedback") == 0
     folder = graded.course / "feedback" / "small"
     assert capsys.readouterr().out.splitlines() == [
         f"{folder}: 6 pages; index.csv says whose is which.",
         "4 of them say of a derivation: not graded yet.",
-        "No page for what was not graded: gil, hal",
+        "No page for what was not graded: gil, hal, readme",
     ]
-    assert "6 of 6 points" in (folder / f"{key_of('ada')}.html").read_text()
+    with open(folder / "index.csv", encoding="utf-8-sig", newline="") as file:
+        files = {line["student"]: line["file"] for line in csv.DictReader(file)}
+    assert "6 of 6 points" in (folder / files["ada"]).read_text()
+    # S10: who knows the name of a classmate cannot compute the address
+    assert not any(key_of(student) in file or student in file for student, file in files.items())
+    assert {len(file) for file in files.values()} == {len("0" * 32 + ".html")}
+    assert (graded.course / ".salt").stat().st_mode & 0o077 == 0 or os.name != "posix"
 
 
 # --- what is refused -------------------------------------------------------------------------------
@@ -221,12 +236,25 @@ def test_a_broken_isolation_is_found_before_anything_runs(desk, capsys, monkeypa
 
 
 def test_an_interruption_keeps_what_is_done(desk, capsys, monkeypatch):
-    def interrupted(*arguments, **options):
-        raise KeyboardInterrupt
+    """G11: and the table says what there is."""
+    from pgtgrade import examination
 
-    monkeypatch.setattr("pgtgrade.grading.grade", interrupted)
-    assert desk.run("grade", desk.downloads, "--unsafe-without-isolation") == 130
-    assert "What was graded is kept" in capsys.readouterr().err
+    desk.hand_in("ada.ipynb")
+    desk.hand_in("ben.ipynb")
+    whole, seen = examination.examine, []
+
+    def interrupted(*arguments, **options):
+        seen.append(True)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr("pgtgrade.examination.examine", interrupted)
+    assert desk.run("grade", desk.downloads, "--unsafe-without-isolation", "--jobs", 1) == 130
+    said = capsys.readouterr().err
+    assert "What was graded is kept" in said
+    assert f"The table so far: {desk.course / 'grades-small.csv'}" in said
+    assert {name: line["status"] for name, line in desk.rows().items()} == {"ada": "by hand"}
 
 
 def test_what_cannot_be_run_is_said(desk, capsys, tmp_path):
@@ -235,6 +263,25 @@ def test_what_cannot_be_run_is_said(desk, capsys, tmp_path):
         assert code == 2
         return capsys.readouterr().err
 
+    desk.course.mkdir()
+    assert "is the grader's own; expected the folder with the downloads" in fails("grade", desk.course)
+    (desk.folder / "course.txt").write_text("")
+    assert (
+        main(
+            [
+                "grade",
+                "small",
+                str(desk.downloads),
+                "--source",
+                str(desk.folder / "sets"),
+                "--course",
+                str(desk.folder / "course.txt"),
+                "--unsafe-without-isolation",
+            ]
+        )
+        == 2
+    )
+    assert capsys.readouterr().err.endswith("course.txt/course.toml: Not a directory\n")
     assert "no such folder; expected the one with the downloads" in fails("grade", tmp_path / "gone")
     for command in ("feedback", "derivations"):
         assert "no results of small; run pgtgrade grade small first" in fails(command)
@@ -254,8 +301,10 @@ def test_results_and_the_gradebook_go_together(desk, capsys):
     desk.hand_in("ada.ipynb")
     desk.run("grade", desk.downloads, "--unsafe-without-isolation")
     (desk.course / "gradebook.db").unlink()
-    assert desk.run("feedback") == 2
-    assert "the gradebook lacks ada; run pgtgrade grade again" in capsys.readouterr().err
+    assert desk.run("feedback") == 0
+    assert (
+        "lacked 1 graded submissions of small: their points are entered again.\n" in capsys.readouterr().err
+    )
     assert brief(desk.rows()["ada"]) == "by hand - 1 3 -"
     (desk.course / "results" / "small" / f"{key_of('ada')}.json").write_text("{")
     assert desk.run("export") == 2
@@ -266,13 +315,15 @@ def test_results_and_the_gradebook_go_together(desk, capsys):
     desk.run("grade", desk.downloads, "--unsafe-without-isolation")
     capsys.readouterr()
     assert desk.run("derivations", "--read", table) == 2
-    assert capsys.readouterr().err == f"pgtgrade: {table}: no text in UTF-8; save it as CSV UTF-8\n"
+    assert capsys.readouterr().err == (
+        f"pgtgrade: {table}: nothing of it was stored: no text in UTF-8 or UTF-16; save it as CSV UTF-8\n"
+    )
 
 
 def test_a_roster_of_names_alone_and_a_secret_in_a_file(desk, capsys):
     desk.hand_in("ada.ipynb")
     roster, secret = desk.folder / "names.txt", desk.folder / "secret"
-    roster.write_text("zoe\nada\n\nzoe\n")
+    roster.write_text("zoe\nada\n\nzoe\n", encoding="utf-16")
     secret.write_text("a secret\n")
     assert desk.run("grade", desk.downloads, "--roster", roster, "--secret-file", secret) == 0
     assert {name: line["status"] for name, line in desk.rows().items()} == {
@@ -281,6 +332,41 @@ def test_a_roster_of_names_alone_and_a_secret_in_a_file(desk, capsys):
     }
     assert desk.rows()["ada"]["notes"] == ""
     assert capsys.readouterr().err == ""
+
+
+def test_from_canvas_and_back(desk, capsys):
+    desk.course.mkdir(mode=0o700)
+    (desk.course / "roster.csv").write_text(
+        "Student,ID,SIS User ID,SIS Login ID,Section,A small set (9)\n    Points Possible,,,,,6\n"
+        '"Lovelace, Ada",12,S,ada,Tue,\n"O\'Neil, Ben",13,T,ben,Tue,3\n',
+        encoding="utf-8",
+    )
+    (desk.course / "course.toml").write_text(
+        "[small]\ndue = 2026-11-20T12:00:00\npercent_per_day = 10\n"
+        '[small.handed_in]\n"Lovelace, Ada" = 2026-11-20T13:00:00\n"Eve" = 2026-11-20T13:00:00\n'
+    )
+    text = small.text(small.with_sources(desk.set.release, **{**RIGHT, "derive_why": "YOUR ANSWER HERE"}))
+    with zipfile.ZipFile(desk.folder / "submissions.zip", "w") as archive:
+        archive.writestr("lovelaceada_LATE_12_77_small.ipynb", text)
+    options = ("--unsafe-without-isolation", "--attempts", "last")
+    assert desk.run("grade", desk.folder / "submissions.zip", *options) == 0
+    assert "course.toml names, and nobody is called: Eve" in capsys.readouterr().err
+    row = desk.rows()["Lovelace, Ada"]
+    assert (row["status"], row["total"]) == ("graded", "3.6")
+    assert "1 day late: 10 % taken off" in row["notes"]
+    assert desk.rows()["O'Neil, Ben"]["status"] == "no submission"
+    assert desk.run("export") == 0
+    path = desk.course / "for-canvas-small.csv"
+    assert f"{path}: 1 totals, for Canvas to import. Who has none yet is left out." in capsys.readouterr().out
+    with open(path, encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file))[2:] == [["Lovelace, Ada", "12", "S", "ada", "Tue", "3.6"]]
+    assert desk.run("feedback") == 0
+    path = desk.course / "feedback" / "small-for-the-platform.zip"
+    assert f"{path}: 1 of them under the names" in capsys.readouterr().out
+    with zipfile.ZipFile(path) as archive:
+        (name,) = archive.namelist()
+        assert name == "lovelaceada_LATE_12_77_feedback.html"
+        assert b"3.6 of 6 points (1 day late: 10 % taken off)" in archive.read(name)
 
 
 def test_a_table_that_nobody_can_read_is_not_written_over(desk, capsys):

@@ -13,6 +13,8 @@ import pytest
 from pgtgrade import isolation as room
 from pgtgrade import syscalls, walls
 from pgtgrade.isolation import IsolationError, isolated, probe, unsafe
+from pgtgrade.outputs import Outputs
+from pgtgrade.process import Process
 from tests.grading.submissions import LIMITS, isolation
 
 LIMITS = dataclasses.replace(LIMITS, memory=700 << 20)
@@ -109,6 +111,20 @@ def test_the_probe_sees_that_calls_are_not_refused(monkeypatch, course):
     monkeypatch.setattr(syscalls, "program", lambda: None)
     with pytest.raises(IsolationError, match="makes a user namespace"):
         probe(isolation([course]), LIMITS)
+
+
+def test_the_command_line_of_the_first_process_shows_no_path_of_the_lecturers(course):
+    """G9: `/proc/1/cmdline` named the folder of the course, of the downloads and of the book."""
+    code = "import glob\nprint([open(each).read() for each in glob.glob('/proc/[0-9]*/cmdline')])"
+    process, outputs = Process(isolation([course]), LIMITS), Outputs(20_000)
+    try:
+        process.ask({"cell": code, "index": 0}, outputs=outputs)
+    finally:
+        process.close()
+    said = outputs.list[0]["text"]
+    assert "--args" in said
+    for path in (course, Path(walls.__file__).parents[1]):
+        assert str(path) not in said
 
 
 def test_without_isolation_the_probe_reaches_everything(course):

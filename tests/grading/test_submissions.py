@@ -1,14 +1,12 @@
-"""Submissions are found and put in order, and whatever is wrong with one is a sentence."""
+"""Submissions are put in order, and whatever is wrong with one is a sentence."""
 
 import copy
 import json
-import os
 
 import pytest
 
-from pgtgrade import submissions
 from pgtgrade.problem_sets import grade_id, problem_set
-from pgtgrade.submissions import find, prepare
+from pgtgrade.submissions import prepare
 from tests.grading import small
 
 
@@ -34,126 +32,6 @@ def prepared(notebook, chosen):
 
 def names(prepared):
     return [grade_id(cell) for cell in prepared.cells]
-
-
-# --- the folder ------------------------------------------------------------------------------------
-
-
-def test_files_and_folders_of_any_name(tmp_path):
-    (tmp_path / "ada.ipynb").write_text("a")
-    (tmp_path / "BEN.IPYNB").write_text("b")
-    for folder, file in [("cleo", "ps1 (1).ipynb"), ("dan/deep/down", "whatever.ipynb")]:
-        (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / file).write_text(folder)
-    found, ignored = find(tmp_path, "ps1")
-    assert {each.student: each.read() for each in found} == {
-        "ada": b"a",
-        "BEN": b"b",
-        "cleo": b"cleo",
-        "dan": b"dan/deep/down",
-    }
-    assert not any(each.notes or each.fault for each in found)
-    assert ignored == []
-
-
-def test_what_is_no_notebook_is_told(tmp_path):
-    (tmp_path / "readme.txt").write_text("")
-    (tmp_path / "ada.zip").write_text("")
-    (tmp_path / "ben" / ".ipynb_checkpoints").mkdir(parents=True)
-    for file in ("ps1.ipynb", ".ipynb_checkpoints/ps1-checkpoint.ipynb", "._ps1.ipynb", "scan.pdf"):
-        (tmp_path / "ben" / file).write_text("b")
-    (tmp_path / "__MACOSX" / "ben").mkdir(parents=True)
-    (tmp_path / "__MACOSX" / "ben" / "ps1.ipynb").write_text("")
-    (ben,), ignored = find(tmp_path, "ps1")
-    assert ben.read() == b"b"
-    assert ben.notes == ["ignored: scan.pdf"]
-    assert ignored == ["ada.zip", "readme.txt"]
-
-
-def test_two_notebooks_and_none(tmp_path):
-    (tmp_path / "ada").mkdir()
-    (tmp_path / "ben").mkdir()
-    for file in ("ada/ps1.ipynb", "ada/ps1 (1).ipynb", "cleo.ipynb"):
-        (tmp_path / file).write_text("")
-    (tmp_path / "cleo").mkdir()
-    (tmp_path / "cleo" / "ps1.ipynb").write_text("")
-    found, _ = find(tmp_path, "ps1")
-    assert {each.student: each.fault for each in found} == {
-        "ada": "2 notebooks: ada/ps1 (1).ipynb, ada/ps1.ipynb; expected one",
-        "ben": "no notebook in the folder",
-        "cleo": "2 notebooks: cleo/ps1.ipynb, cleo.ipynb; expected one",
-    }
-    assert [each.read() for each in found] == [None] * 3
-
-
-def test_odd_names_are_kept_as_they_are(tmp_path):
-    odd = ["a b", 'O\'Neil "Q"', "=1+1", "-rf", "Åsa", "李", "..", "n" * 200, "tab\tand\nline", "ps1 (1)"]
-    for each in odd:
-        (tmp_path / f"{each}.ipynb").write_text(each)
-    found, _ = find(tmp_path, "ps1")
-    assert {each.student for each in found} == set(odd)
-    noted = {each.student: each.notes for each in found if each.notes}
-    assert noted == {"ps1 (1)": ["named after the set, not after a student"]}
-
-
-def test_one_name_in_two_forms_of_unicode_is_one_student(tmp_path):
-    (tmp_path / "e\N{COMBINING ACUTE ACCENT}.ipynb").write_text("")
-    (tmp_path / "\N{LATIN SMALL LETTER E WITH ACUTE}.ipynb").write_text("")
-    if len(list(tmp_path.iterdir())) == 1:
-        pytest.skip("this file system does not tell the two forms apart")
-    (found,), _ = find(tmp_path, "ps1")
-    assert found.student == "\N{LATIN SMALL LETTER E WITH ACUTE}"
-    assert found.fault.startswith("2 notebooks")
-
-
-def test_names_that_differ_in_case_only_are_two_students(tmp_path):
-    for each in ("Ada", "ada"):
-        (tmp_path / f"{each}.ipynb").write_text(each)
-    found, _ = find(tmp_path, "ps1")
-    if len(found) == 1:
-        pytest.skip("this file system does not tell capitals from small letters")
-    assert [each.notes for each in found] == [
-        ["another name differs in case only: 'ada'"],
-        ["another name differs in case only: 'Ada'"],
-    ]
-
-
-def test_a_name_that_is_no_text(tmp_path):
-    try:
-        (tmp_path / os.fsdecode(b"caf\xe9.ipynb")).write_text("x")
-    except OSError:
-        pytest.skip("this file system takes names in UTF-8 only")
-    (found,), _ = find(tmp_path, "ps1")
-    assert found.student == "caf\N{REPLACEMENT CHARACTER}"
-    assert found.read() == b"x"
-
-
-def test_links_are_not_followed(tmp_path):
-    (tmp_path / "secret").mkdir()
-    (tmp_path / "secret" / "ps1.ipynb").write_text("secret")
-    downloads = tmp_path / "downloads"
-    (downloads / "cleo").mkdir(parents=True)
-    (downloads / "ada.ipynb").symlink_to(tmp_path / "secret" / "ps1.ipynb")
-    (downloads / "ben").symlink_to(tmp_path / "secret")
-    (downloads / "cleo" / "ps1.ipynb").symlink_to(tmp_path / "secret" / "ps1.ipynb")
-    (downloads / "dan.ipynb").symlink_to("dan.ipynb")
-    found, _ = find(downloads, "ps1")
-    assert [each.student for each in found] == ["ada", "ben", "cleo", "dan"]
-    assert [each.read() for each in found] == [None] * 4
-    assert {each.fault for each in found} == {"a symbolic link; expected the file itself"}
-
-
-def test_what_cannot_be_read(tmp_path, monkeypatch):
-    os.mkfifo(tmp_path / "ada.ipynb")
-    (tmp_path / "ben.ipynb").write_text("x" * 100)
-    (tmp_path / "cleo.ipynb").write_text("x")
-    (ada, ben, cleo), _ = find(tmp_path, "ps1")
-    (tmp_path / "cleo.ipynb").unlink()
-    monkeypatch.setattr(submissions, "LARGEST", 99)
-    assert [each.read() for each in (ada, ben, cleo)] == [None] * 3
-    assert ada.fault == "not a file"
-    assert ben.fault == "0 MB; expected at most 0"
-    assert cleo.fault == "cannot be read: No such file or directory"
 
 
 # --- the notebook ----------------------------------------------------------------------------------
@@ -264,6 +142,17 @@ def test_without_metadata_and_ids_a_solution_is_known_by_its_function(chosen):
     # the data and the checks come back in their place, and run before and after the answer
     order = names(found)
     assert order.index("setup") < order.index("half") < order.index("check-half") < order.index("mass")
+
+
+def test_ids_as_colab_keeps_them(chosen):
+    notebook = worked(chosen)
+    for cell in notebook["cells"]:
+        cell["metadata"] = {"id": cell.pop("id")}
+    small_set = prepare(json.dumps(notebook).encode(), chosen)
+    assert names(small_set) == list(chosen.cells)
+    assert small_set.notes == [
+        "metadata missing, recognised all the same: intro, setup, q-half, half and 8 more"
+    ]
 
 
 def test_of_duplicates_the_one_with_the_released_id_counts(chosen):
