@@ -145,22 +145,24 @@ def main():
     found, sys.stdout = sys.stdout, open(os.devnull, "w")  # noqa: SIM115 - it lasts as long as the process
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     limits, isolation = Limits(**job["limits"]), Isolation(**job["isolation"])
-    source = sources.read(job["source"])
-    # It starts while this process imports what the judging needs.
-    process = Process(isolation, limits, source.switched_off)
-    _limit_memory()
-    if job["secret"]:
-        os.environ[VARIABLE] = job["secret"]
-    result = _examine(job["cells"], source, limits, isolation, process)
+    try:
+        source = sources.read(job["source"])
+        # It starts while this process imports what the judging needs.
+        process = Process(isolation, limits, source.needs)
+        _limit_memory()
+        if job["secret"]:
+            os.environ[VARIABLE] = job["secret"]
+        result = _examine(job["cells"], source, limits, isolation, process)
+    except sources.SourceError as error:
+        reason = clean(str(error))
+        result = {"status": "not graded", "reason": reason, "outputs": [], "hidden": {}, "notes": []}
     found.write(json.dumps(result))
     found.flush()
     os._exit(0)
 
 
 def _examine(cells, source, limits, isolation, process):
-    student = Student(
-        cells, limits=limits, isolation=isolation, switched_off=source.switched_off, process=process
-    )
+    student = Student(cells, limits=limits, isolation=isolation, needs=source.needs, process=process)
     try:
         student.run()
         hidden, status, reason = judge(source, student.call, cells), "graded", None

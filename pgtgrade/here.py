@@ -7,7 +7,7 @@ from contextlib import redirect_stdout
 
 from pgtgrade import source as sources
 from pgtgrade.judging import judge, words
-from pgtgrade.runner import switches
+from pgtgrade.needed import only
 from pgtgrade.runner.calls import call
 
 
@@ -27,10 +27,10 @@ def examine_here(answers, notebook):
         Points of each hidden-test cell, by its grade_id, and what its check says, None if all is right.
     """
     source = sources.read(notebook)
-    namespace, off = _student(answers, source)
+    namespace = _student(answers, source)
 
     def asked(name, arguments):
-        with switches.switched_off(off):
+        with only(source.needs):
             return call(name, namespace, arguments, {})
 
     with redirect_stdout(io.StringIO()):
@@ -53,26 +53,26 @@ def visible_here(answers, notebook):
         What each check cell says, by its grade_id, None if all is right.
     """
     source, said = sources.read(notebook), {}
-    namespace, off = _student(answers, source)
-    with switches.switched_off(off), redirect_stdout(io.StringIO()):
+    namespace = _student(answers, source)
+    with only(source.needs), redirect_stdout(io.StringIO()):
         for name, code in source.checks.items():
             said[name] = _run(name, code, namespace)
     return said
 
 
 def _student(answers, source):
-    """Return the namespace after the given cells and the answers, and the functions that are switched off."""
+    """Return the namespace after the given cells and the answers."""
     unknown = sorted(set(answers) - set(source.solutions))
     if unknown:
         known = ", ".join(source.solutions)
         raise ValueError(f"no solution cell is called {unknown[0]}; expected one of {known}")
-    off, namespace = switches.found(source.switched_off), {"__name__": "__main__"}
+    namespace = {"__name__": "__main__"}
     cells = {**source.given, **source.solutions, **answers}
-    with switches.switched_off(off), redirect_stdout(io.StringIO()):
+    with only(source.needs), redirect_stdout(io.StringIO()):
         for name in source.order:
             if name in cells:
                 _run(name, cells[name], namespace)
-    return namespace, off
+    return namespace
 
 
 def _run(name, code, namespace):

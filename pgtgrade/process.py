@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pgtgrade import syscalls, walls
 from pgtgrade.judging import NotGraded
+from pgtgrade.needed import CHECKS
 from pgtgrade.outputs import Outputs
 from pgtgrade.runner import messages
 from pgtgrade.runner.encoding import MOST_BYTES
@@ -35,11 +36,11 @@ class Process:
     ----------
     isolation : Isolation
     limits : Limits
-    switched_off : sequence of str
-        Functions of pgtlab.
+    needs : sequence of str
+        Rooms of pgtlab that it finds.
     """
 
-    def __init__(self, isolation, limits, switched_off=()):
+    def __init__(self, isolation, limits, needs=CHECKS):
         self._limits = limits
         request, self._requests = os.pipe()
         self._replies, reply = os.pipe()
@@ -48,7 +49,7 @@ class Process:
         refused = _pipe_with(syscalls.program()) if isolation.command else None
         theirs = [each for each in (request, reply, refused) if each is not None]
         self._process = subprocess.Popen(
-            walls.command_line(isolation, *theirs),
+            walls.command_line(isolation, *theirs, needs=needs),
             stdin=subprocess.DEVNULL,
             stdout=out[1],
             stderr=err[1],
@@ -71,7 +72,7 @@ class Process:
                 "cpu_seconds": limits.total_seconds,
                 "user": walls.user(isolation),
             },
-            "serve": {"output": limits.output, "switched_off": list(switched_off)},
+            "serve": {"output": limits.output},
         }
         self._is_ready = False
 

@@ -6,6 +6,8 @@ import ast
 from dataclasses import dataclass
 from inspect import CO_COROUTINE
 
+from pgtgrade.needed import CHECKS, rooms
+
 
 class SourceError(Exception):
     """Say what is wrong with the instructor's notebook, and in which cell."""
@@ -19,8 +21,8 @@ class Source:
     ----------
     problem_set : str
         Such as "ps1".
-    switched_off : tuple of str
-        The functions of pgtlab that the student is to write.
+    needs : tuple of str
+        The rooms of pgtlab that a submission finds when it is graded.
     given : dict of str to str
         The cells that the judge runs first, by grade_id.
     solutions : dict of str to str
@@ -34,7 +36,7 @@ class Source:
     """
 
     problem_set: str
-    switched_off: tuple
+    needs: tuple
     given: dict
     solutions: dict
     checks: dict
@@ -80,8 +82,21 @@ def read(notebook):
         else:
             checks[name] = code
     about = notebook["metadata"].get("pgtgrade", {})
-    switched_off = tuple(about.get("switched_off", ()))
-    return Source(about.get("set", ""), switched_off, given, solutions, checks, hidden, tuple(order))
+    return Source(about.get("set", ""), _needs(about), given, solutions, checks, hidden, tuple(order))
+
+
+def _needs(about):
+    if "switched_off" in about:
+        raise SourceError(
+            "the metadata have switched_off; expected, in its place, needs: the rooms of pgtlab that a "
+            "submission finds, such as checks"
+        )
+    needs = tuple(about.get("needs", CHECKS))
+    try:
+        rooms(needs)
+    except ValueError as error:
+        raise SourceError(f"the metadata: {error}") from None
+    return needs
 
 
 def parsed(name, code):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from pgtgrade.judging import NotGraded
+from pgtgrade.needed import CHECKS
 from pgtgrade.outputs import Outputs
 from pgtgrade.process import Ended, Process
 
@@ -21,7 +22,8 @@ class Student:
         The code of the cells; "" for one that is not to be run.
     limits : Limits
     isolation : Isolation
-    switched_off : sequence of str
+    needs : sequence of str
+        Rooms of pgtlab that it finds.
     process : Process, optional
         A fresh one that has been started already.
 
@@ -32,8 +34,8 @@ class Student:
     notes : list of str
     """
 
-    def __init__(self, cells, *, limits, isolation, switched_off=(), process=None):
-        self._cells, self._limits, self._isolation, self._off = cells, limits, isolation, switched_off
+    def __init__(self, cells, *, limits, isolation, needs=CHECKS, process=None):
+        self._cells, self._limits, self._isolation, self._needs = cells, limits, isolation, needs
         self._process, self._deadline = process, time.monotonic() + limits.total_seconds
         self._left_out, self._banned, self._restarts = set(), {}, 0
         self.outputs, self.notes = [[] for _ in cells], []
@@ -89,7 +91,7 @@ class Student:
     def _run_through(self):
         """Run the cells in order and return the index of the one that ended the process, None if none did."""
         if self._process is None:
-            self._process = Process(self._isolation, self._limits, self._off)
+            self._process = Process(self._isolation, self._limits, self._needs)
         try:
             self._process.ready()
         except Ended as error:

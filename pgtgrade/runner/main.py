@@ -1,4 +1,4 @@
-"""Owns the student's process: it limits itself, switches functions off, and then runs what it is told to.
+"""Owns the student's process: it limits itself, and then runs what it is told to.
 
 A request is a message: first {"limits": ..., "serve": ...}, then one {"cell": ...} or {"call": ...} at once.
 Each is answered by one message, before which a cell may send any number of outputs.
@@ -77,18 +77,16 @@ class Server:
         A descriptor.
     output : int
         Characters of text that are sent of a cell.
-    switched_off : list of str
     """
 
-    def __init__(self, replies, output, switched_off):
-        from . import calls, switches
+    def __init__(self, replies, output):
+        from . import calls
 
         self._replies, self._output, self._left = replies, output, -1
         self._process, self._lock = os.getpid(), threading.RLock()
         self._armed = self._sending = False
         self._call, self._raised = calls.call, calls.raised
         self._cells = {}
-        switches.switch_off(switches.found(switched_off))
         self._streams = Stream(self, "stdout", 1), Stream(self, "stderr", 2)
         sys.stdout, sys.stderr = self._streams
         self._shell = shell(self)

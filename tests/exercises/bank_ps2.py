@@ -412,7 +412,7 @@ def exact_gradient(P, R, p0, gamma, probs, scores):
             ("two parameters only", "", {"sum": 'np.einsum("s,sa,sak,sa->k", rho, probs, scores, Q)[:2]'}),
             (
                 "a uniform start in all but small problems",
-                "",
+                "Likely cause: the formula",
                 {"rho": "np.linalg.solve(matrix.T, p0 if len(p0) == 2 else np.full(len(p0), 1 / len(p0)))"},
             ),
         ],

@@ -9,6 +9,7 @@ import pytest
 
 from pgtgrade import drawn, released
 from pgtgrade.examination import Limits, examine
+from pgtgrade.isolation import unsafe
 from tests.grading import small
 from tests.grading.submissions import FULL, LIMITS, examined, isolation, printed, submission
 
@@ -75,7 +76,7 @@ NOTEBOOKS_DO = {
     "from multiprocessing import Pool\nwith Pool(2) as pool: print(pool.map(abs, [-1, -2]))": "[1, 2]",
     "from IPython.display import HTML, display\ndisplay(HTML('<b>'))": "HTML object",
     "import warnings\nwarnings.warn('careful')": "careful",
-    "import scipy.linalg, pgtlab\npgtlab.gallery.two_states()": "FiniteMDP",
+    "import scipy.linalg, pgtlab\npgtlab.checks.agree(a=1, b=1)": "agree within",
     "try:\n    input('a word ')\nexcept EOFError:\n    print('nobody')": "nobody",
 }
 
@@ -240,12 +241,12 @@ def test_a_fault_of_the_set_is_no_fault_of_the_student(cell, code, reason):
     assert found.reason.startswith(reason)
 
 
-def test_a_name_of_a_function_that_is_not_there_to_be_switched_off_is_the_sets_fault():
+def test_a_need_of_what_pgtlab_has_not_is_the_sets_fault():
     source = small.source()
-    source["metadata"]["pgtgrade"]["switched_off"] = ["state_visits"]
+    source["metadata"]["pgtgrade"]["needs"] = ["chekcs"]
     found = examined(source=source)
     assert found.status == "not graded"
-    assert "has no attribute 'state_visits'" in found.reason
+    assert "the set needs 'chekcs', which is no room of pgtlab" in found.reason
 
 
 def test_a_judge_that_dies_leaves_a_reason(monkeypatch):
@@ -262,3 +263,49 @@ def test_a_judge_that_does_not_answer_is_killed(monkeypatch):
     limits = Limits(cell_seconds=0.5, total_seconds=0.5)
     found = examined(limits=limits)
     assert found.reason == "the judge ended without a verdict: no word within 3 s"
+
+
+def test_a_set_of_the_old_form_is_refused():
+    source = small.source()
+    source["metadata"]["pgtgrade"]["switched_off"] = ["state_visitation"]
+    assert "the metadata have switched_off; expected, in its place, needs" in examined(source=source).reason
+
+
+# --- what is not there -----------------------------------------------------------------------------
+
+#: Ways back to what a set asks for, each of which would print "there".
+AFRESH = {
+    "by name": "import pgtlab\npgtlab.state_visitation()",
+    "by its room": "from pgtlab.visitation import state_visitation\nprint('there')",
+    "imported again": "import sys\nfor name in [n for n in sys.modules if n.startswith('pgtlab')]:\n"
+    "    del sys.modules[name]\nimport pgtlab.visitation\nprint('there')",
+    "in a process of its own": "import subprocess, sys\nrun = subprocess.run([sys.executable, '-c', "
+    "f'import sys; sys.path[:0] = {sys.path!r}; import pgtlab.visitation; print(\"there\")'], "
+    "capture_output=True, text=True)\nprint(run.stdout + run.stderr)",
+    "by its file": "import glob, sys\nfound = [path for root in {*sys.path, '/grader'} "
+    "for path in glob.glob(root + '/pgt*/visitation*')]\nprint('there' if found else 'not there')",
+}
+
+
+def test_what_a_set_does_not_need_is_not_there_in_whatever_way_one_asks():
+    found = examined(*AFRESH.values())
+    assert found.hidden == FULL
+    said = dict(zip(AFRESH, map(printed, found.outputs[3:]), strict=False))
+    assert "state_visitation is not there when this set is graded" in said["by name"]
+    assert "No module named 'pgtlab.visitation'" in said["by its room"]
+    assert "No module named 'pgtlab.visitation'" in said["imported again"]
+    assert "No module named 'pgtlab.visitation'" in said["in a process of its own"]
+    assert said["by its file"] == "not there\n"
+
+
+def test_an_import_that_is_not_used_costs_nothing():
+    half = "import pgtlab\nfrom pgtlab import FiniteMDP, gallery\ndef half(x):\n    return x / 2"
+    assert examined(half=half).hidden == FULL
+
+
+def test_without_isolation_it_is_not_there_either():
+    cells = submission("import pgtlab\npgtlab.state_visitation()", "import pgtlab.visitation")
+    found = examine(cells, small.source(), limits=LIMITS, isolation=unsafe(), secret=None)
+    assert found.hidden == FULL
+    assert "is not there when this set is graded" in printed(found.outputs[3])
+    assert "No module named 'pgtlab.visitation'" in printed(found.outputs[4])

@@ -26,7 +26,10 @@ def test_the_instructors_solutions_get_all_points():
         ("half = 3", "half: expected an answer, got TypeError: 'int' object is not callable"),
         ("def halve(x):\n    return x / 2", "got NameError: no cell defines half"),
         ("def half(x)\n    return x / 2", "got NameError: no cell defines half"),
-        ("from pgtlab import state_visitation\nhalf = state_visitation", "state_visitation is switched off"),
+        (
+            "from pgtlab import state_visitation\nhalf = state_visitation",
+            "pgtlab's state_visitation is not there when this set is graded",
+        ),
     ],
 )
 def test_a_wrong_answer_costs_its_own_question(code, said):
@@ -43,7 +46,7 @@ def test_a_hard_coded_answer_passes_what_is_visible_alone():
     assert examine_here(answers, small.source())["test-mass"][0] == 0
 
 
-def test_what_is_switched_off_is_on_again_afterwards():
+def test_what_is_not_there_is_there_again_afterwards():
     import pgtlab
 
     def place():
@@ -52,7 +55,7 @@ def test_what_is_switched_off_is_on_again_afterwards():
     before = place()
     answers = {"half": "import pgtlab\nout = pgtlab.state_visitation\ndef half(x):\n    out()"}
     points, said = examine_here(answers, small.source())["test-half"]
-    assert (points, "is switched off" in said) == (0.0, True)
+    assert (points, "is not there when this set is graded" in said) == (0.0, True)
     assert place() == before
 
 
