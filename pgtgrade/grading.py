@@ -82,6 +82,7 @@ def grade(problem_set, folder, course, *, examine, limits, isolation, secret=Non
                 limits=limits,
                 isolation=isolation,
                 secret=secret,
+                student=key_of(submission.student),
             )
             result.seconds = round(found.seconds, 2)
             result.notes += [_named(note, prepared.cells) for note in found.notes]

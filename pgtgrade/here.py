@@ -11,7 +11,7 @@ from pgtgrade.needed import only
 from pgtgrade.runner.calls import call
 
 
-def examine_here(answers, notebook):
+def examine_here(answers, notebook, questions=None, student=""):
     """Judge answers in this process, without isolation or limits: for answers of one's own only.
 
     Parameters
@@ -20,6 +20,10 @@ def examine_here(answers, notebook):
         Code that takes the place of the instructor's solution, by the grade_id of the solution cell.
     notebook : dict
         The instructor's.
+    questions : collection of str, optional
+        The grade_ids of the hidden tests to run: all unless told otherwise.
+    student : str
+        For whom the hidden instances are drawn.
 
     Returns
     -------
@@ -34,10 +38,10 @@ def examine_here(answers, notebook):
             return call(name, namespace, arguments, {})
 
     with redirect_stdout(io.StringIO()):
-        return judge(source, asked)
+        return judge(source, asked, student=student, questions=questions)
 
 
-def visible_here(answers, notebook):
+def visible_here(answers, notebook, names=None):
     """Run the visible checks on answers in this process: for answers of one's own only.
 
     Parameters
@@ -46,6 +50,8 @@ def visible_here(answers, notebook):
         As for `examine_here`.
     notebook : dict
         The instructor's.
+    names : collection of str, optional
+        The grade_ids of the checks to run: all unless told otherwise.
 
     Returns
     -------
@@ -56,6 +62,8 @@ def visible_here(answers, notebook):
     namespace = _student(answers, source)
     with only(source.needs), redirect_stdout(io.StringIO()):
         for name, code in source.checks.items():
+            if names is not None and name not in names:
+                continue
             said[name] = _run(name, code, namespace)
     return said
 
@@ -79,5 +87,5 @@ def _run(name, code, namespace):
     try:
         sources.run(name, code, namespace)
     except Exception as error:
-        return words(error)
+        return words(error, hidden=False)
     return None

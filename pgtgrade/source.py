@@ -43,6 +43,15 @@ class Source:
     hidden: dict
     order: tuple
 
+    def place(self, test):
+        """Return the grade_id of the last visible check before a hidden test, or of the test itself."""
+        for name in reversed(self.order[: self.order.index(test)]):
+            if name in self.checks:
+                return name
+            if name in self.solutions:
+                break
+        return test
+
     @property
     def names(self):
         """The functions that the student writes: what a solution defines at its top level."""
@@ -117,3 +126,48 @@ def run(name, code, namespace):
         except StopIteration:
             return
         raise SourceError(f"the source, cell {name}: it waits for something that takes time")
+
+
+#: Statements of a function from which on the same code is no coincidence.
+LONG = 3
+
+
+def is_copied(code, solution):
+    """Say whether the code of an answer is that of a solution, but for names, comments and layout.
+
+    Parameters
+    ----------
+    code, solution : str
+
+    Returns
+    -------
+    bool
+        False for a solution of fewer than three statements: that is written twice by chance.
+
+    Examples
+    --------
+    >>> solution = "def f(x):\\n    y = x + 1\\n    z = y * y\\n    return z  # squared"
+    >>> is_copied("def f(a):\\n    b = (a + 1)\\n    c = b * b\\n    return c", solution)
+    True
+    >>> is_copied("def f(a):\\n    b = (a + 2)\\n    c = b * b\\n    return c", solution)
+    False
+    """
+    try:
+        mine, theirs = _plain(code), _plain(solution)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    statements = sum(isinstance(node, ast.stmt) for node in ast.walk(theirs))
+    return statements > LONG and ast.dump(mine) == ast.dump(theirs)
+
+
+def _plain(code):
+    """Return the syntax tree of a cell with names in the order of their appearance, without docstrings."""
+    tree, names = ast.parse(code), {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    for node in ast.walk(tree):
+        for field in ("id", "arg", "name"):
+            if isinstance(getattr(node, field, None), str):
+                setattr(node, field, names.setdefault(getattr(node, field), f"name{len(names)}"))
+    return tree

@@ -31,7 +31,7 @@ TEST_HALF = """\
 from pgtgrade import drawn
 
 x = drawn("small", "half").random(3)
-checks.answer(half, x, shape=(3,), known=x / 2, mistakes={"x is doubled": 2 * x})
+checks.answer(half, x, shape=(3,), known=x / 2, mistakes={"x is doubled": 2 * x}, cause="2")
 ### END HIDDEN TESTS"""
 
 TEST_MASS = """\
