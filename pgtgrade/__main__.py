@@ -38,12 +38,42 @@ def main(arguments=None):
 
 def release(options):
     """Write the students' version."""
+    from pgtgrade import proving
+
     chosen, course = _opened(options)
+    found = proving.faults(chosen)
+    if found:
+        raise ValueError(f"{chosen.name} is not given out as it is:\n" + "\n".join(found))
+    if proving.published(options.source):
+        print(
+            "WARNING: the book is built with the solutions of the sets (problem_set_solutions: dropdown in\n"
+            "_config.yml). Whoever pastes them earns all points.",
+            file=sys.stderr,
+        )
     course.make()
     path = course.release(chosen.name)
     write(path, json.dumps(chosen.release, ensure_ascii=False, indent=1) + "\n")
     print(f"{path}: {len(chosen.questions)} questions, {chosen.points:g} points. Hand this file out.")
     return DONE
+
+
+def check(options):
+    """Prove a set before it is given out."""
+    from pgtgrade import proving
+
+    chosen, _ = _opened(options)
+    found = proving.faults(chosen)
+    fallen, silent, unseen = (0, [], []) if found else proving.slipped(chosen)
+    for each in (*found, *silent):
+        print(f"FAULT  {each}")
+    for each in unseen:
+        print(f"unseen {each}")
+    if found:
+        return SOME_NOT_GRADED
+    print(f"{chosen.name}: its own answers pass, and {fallen} slips in them fall.")
+    if unseen:
+        print("What is unseen changes nothing, or shows that a case is missing.")
+    return SOME_NOT_GRADED if silent else DONE
 
 
 def grade(options):
@@ -344,6 +374,7 @@ def _parser():
         each.add_argument("--out", help="where the grades go (default: COURSE/grades-SET.csv)")
 
     command(release, "write the students' version of a set")
+    command(check, "prove a set: its own answers pass, slips in them fall, and are told why")
     each = command(grade, "grade a folder of downloads")
     each.add_argument(
         "downloads",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -62,7 +63,7 @@ class Examination:
     seconds: float
 
 
-def examine(cells, source, *, limits, isolation, secret):
+def examine(cells, source, *, limits, isolation, secret, student=""):
     """Run the cells of a submission in isolation and judge its functions by the hidden tests of the source.
 
     Parameters
@@ -76,6 +77,8 @@ def examine(cells, source, *, limits, isolation, secret):
         From `pgtgrade.isolation`: how the student's process is kept apart.
     secret : str or None
         The lecturer's; it goes to the judge alone.
+    student : str
+        For whom the hidden instances are drawn.
 
     Returns
     -------
@@ -84,6 +87,8 @@ def examine(cells, source, *, limits, isolation, secret):
     """
     start = time.monotonic()
     job = {
+        "names": [each["metadata"].get("nbgrader", {}).get("grade_id") for each in cells],
+        "student": student,
         "cells": ["".join(each["source"]) if each["cell_type"] == "code" else "" for each in cells],
         "source": source,
         "limits": asdict(limits),
@@ -145,36 +150,104 @@ def main():
     found, sys.stdout = sys.stdout, open(os.devnull, "w")  # noqa: SIM115 - it lasts as long as the process
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     limits, isolation = Limits(**job["limits"]), Isolation(**job["isolation"])
-    source = sources.read(job["source"])
-    # It starts while this process imports what the judging needs.
-    process = Process(isolation, limits, source.switched_off)
-    _limit_memory()
-    if job["secret"]:
-        os.environ[VARIABLE] = job["secret"]
-    result = _examine(job["cells"], source, limits, isolation, process)
+    try:
+        source = sources.read(job["source"])
+        # It starts while this process imports what the judging needs.
+        process = Process(isolation, limits, source.needs)
+        _limit_memory()
+        if job["secret"]:
+            os.environ[VARIABLE] = job["secret"]
+        result = _examine(job, source, limits, isolation, process)
+    except sources.SourceError as error:
+        reason = clean(str(error))
+        result = {"status": "not graded", "reason": reason, "outputs": [], "hidden": {}, "notes": []}
     found.write(json.dumps(result))
     found.flush()
     os._exit(0)
 
 
-def _examine(cells, source, limits, isolation, process):
-    student = Student(
-        cells, limits=limits, isolation=isolation, switched_off=source.switched_off, process=process
-    )
+def _examine(job, source, limits, isolation, process):
+    cells, names, name = job["cells"], job["names"], job["student"]
+
+    first = Student(cells, limits=limits, isolation=isolation, needs=source.needs, process=process)
+    notes, hidden, status, reason = [], {}, "graded", None
     try:
-        student.run()
-        hidden, status, reason = judge(source, student.call, cells), "graded", None
+        first.run()
+        hidden = judge(source, first.call, cells, student=name)
+        first.close()
+        found = _as_they_stood(job, source, hidden, first)
+        hidden |= found
+        notes += [
+            f"{each} is right as it stood after its check, and not any more at the end" for each in found
+        ]
     except NotGraded as error:
         hidden, status, reason = {}, "not graded", clean(str(error))
     finally:
-        student.close()
+        first.close()
+    notes += _copies(cells, names, source) + _afresh(cells, source)
     return {
         "status": status,
         "reason": reason,
-        "outputs": student.outputs,
+        "outputs": first.outputs,
         "hidden": hidden,
-        "notes": list(map(clean, student.notes)),
+        "notes": list(map(clean, first.notes + notes)),
     }
+
+
+def _as_they_stood(job, source, hidden, first):
+    """Return what is right of the rest if each question is judged as it stood after its check.
+
+    A cell of one's own may rebind a name for a try. This is a second run, of which no output is shown: a
+    function that keeps what it was called with has no cell after it that could tell.
+    """
+    places = {}
+    for test, (points, said) in hidden.items():
+        place = source.place(test)
+        hopeless = not points and re.search("not written yet|no end within|its process", said)
+        if not points and not hopeless and place in job["names"]:
+            places[test] = job["names"].index(place)
+    if not places:
+        return {}
+    found, again = {}, first.afresh()
+    try:
+        for test, place in sorted(places.items(), key=lambda item: item[1]):
+            again.run(place + 1)
+            found |= judge(source, again.call, job["cells"], student=job["student"], questions=[test])
+    except NotGraded:
+        pass  # what was found at the end stands
+    finally:
+        again.close()
+    return {test: each for test, each in found.items() if each[0]}
+
+
+def _copies(cells, names, source):
+    """Return a note for the answers whose code is the instructor's own."""
+    copied = [
+        name
+        for name, solution in source.solutions.items()
+        if name in names and sources.is_copied(cells[names.index(name)], solution)
+    ]
+    return [f"the book's solution, but for names and layout: {', '.join(copied)}"] if copied else []
+
+
+#: What brings modules back that were imported before, or ways round an import.
+AFRESH = re.compile(r"\b(sys\.modules|importlib|__import__|subprocess)\b")
+
+
+def _afresh(cells, source):
+    """Return a note for the cells that reach for what is not there when the set is graded."""
+    rest = "|".join(map(re.escape, source.needs))
+    asks = re.compile(rf"^\s*(?:from|import)\s+pgtlab\.(?!(?:{rest})\b)", re.MULTILINE)
+    found = [
+        str(index + 1)
+        for index, code in enumerate(cells)
+        if asks.search(code) or ("pgtlab" in code and AFRESH.search(code))
+    ]
+    return (
+        [f"reaches for more of pgtlab than there is: {', '.join(f'cell {each}' for each in found)}"]
+        if found
+        else []
+    )
 
 
 def _end_with_the_parent():

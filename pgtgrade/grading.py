@@ -171,6 +171,7 @@ class _Worker:
                 limits=self.limits,
                 isolation=self.isolation,
                 secret=self.secret,
+                student=key_of(submission.student),
             )
             found.append((examination, prepared))
         ran_out = any(_ran_out(each) for each, _ in found)

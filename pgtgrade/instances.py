@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -9,11 +10,35 @@ import numpy as np
 VARIABLE, PUBLIC = "PGTGRADE_SECRET", "no secret: these instances are public"
 
 
+#: For whom instances are drawn, and how often before: those were no good.
+_whose = "", 0
+
+
+@contextmanager
+def instances_of(student="", attempt=0):
+    """Let the instances be those of a student for a while.
+
+    Parameters
+    ----------
+    student : str
+        A name; "" for the instances of nobody in particular.
+    attempt : int
+        How many draws are passed over.
+    """
+    global _whose
+    before, _whose = _whose, (student, attempt)
+    try:
+        yield
+    finally:
+        _whose = before
+
+
 def drawn(problem_set, question):
     """Return the generator from which the hidden instances of a question are drawn.
 
     The repository is public, and so is every line of the hidden tests. What a student cannot know beforehand
-    is the secret, and so the instance.
+    is the secret, and so the instance. While a submission is graded its student's name is drawn from too, so
+    that what one of them sees of an instance serves nobody else.
 
     Parameters
     ----------
@@ -34,4 +59,6 @@ def drawn(problem_set, question):
     """
     secret = os.environ.get(VARIABLE) or PUBLIC
     text = f"{secret}\0{problem_set}\0{question}"
+    if _whose != ("", 0):
+        text += "\0{}\0{}".format(*_whose)
     return np.random.default_rng(np.frombuffer(hashlib.sha256(text.encode()).digest(), dtype=np.uint32))

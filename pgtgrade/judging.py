@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import builtins
 import linecache
+import os
 import pickle
 import re
 
 import numpy as np
 
 from pgtgrade import source as sources
+from pgtgrade.instances import VARIABLE, instances_of
+from pgtgrade.runner.calls import call as call_here
 from pgtgrade.runner.encoding import Malformed, decode
 
 #: Characters of a message that are kept.
@@ -20,7 +23,11 @@ class NotGraded(BaseException):
     """Say why a submission cannot be graded; no check may take it for a wrong answer."""
 
 
-def judge(source, call, cells=()):
+#: Draws of an instance on which the instructor's own answer is tried.
+MOST_DRAWS = 5
+
+
+def judge(source, call, cells=(), *, student="", questions=None):
     """Run every hidden test, with the student's functions in the place of the instructor's.
 
     Parameters
@@ -30,11 +37,15 @@ def judge(source, call, cells=()):
         Takes a name and pickled arguments; returns the message that `pgtgrade.runner.calls.call` makes.
     cells : sequence of str
         The code of the submission's cells, for the line in which an error arose.
+    student : str
+        For whom the instances are drawn. One on which the instructor's own answer fails is drawn afresh.
+    questions : collection of str, optional
+        The grade_ids of the hidden tests to run: all unless told otherwise.
 
     Returns
     -------
     dict of str to (float, str or None)
-        By grade_id, the points and what the check says.
+        By grade_id, the points and what the check says. It tells no number that was computed.
 
     Raises
     ------
@@ -48,17 +59,55 @@ def judge(source, call, cells=()):
         except Exception as error:
             raise NotGraded(f"the source fails in cell {name}: {words(error)}") from error
     for name, (code, points) in source.hidden.items():
-        # Each hidden test finds what is given, and nothing that another has left.
-        namespace = {**given, **{each: proxy(each, call, cells) for each in source.names}}
-        try:
-            sources.run(name, code, namespace)
-        except sources.SourceError as error:
-            raise NotGraded(str(error)) from error
-        except Exception as error:
-            hidden[name] = 0.0, words(error)
-        else:
-            hidden[name] = points, None
+        if questions is not None and name not in questions:
+            continue
+        with instances_of(student, _sound_draw(source, name, given, student)):
+            said = _run(source, name, code, given, call, cells)
+        hidden[name] = (points, None) if said is None else (0.0, said)
     return hidden
+
+
+def _run(source, name, code, given, call, cells=()):
+    """Run a hidden test and return what it says, None if all is right."""
+    # Each finds what is given, and nothing that another has left.
+    namespace = {**given, **{each: proxy(each, call, cells) for each in source.names}}
+    try:
+        sources.run(name, code, namespace)
+    except sources.SourceError as error:
+        raise NotGraded(str(error)) from error
+    except Exception as error:
+        return words(error)
+    return None
+
+
+#: The draws that were found to be sound, by all that they depend on.
+_sound = {}
+
+
+def _sound_draw(source, name, given, student):
+    """Return the number of the first draw on which the instructor's own answer passes a hidden test."""
+    about = source.problem_set, name, *source.given.values(), *source.solutions.values()
+    key = hash((*about, source.hidden[name][0], os.environ.get(VARIABLE), student))
+    if key not in _sound:
+        solved = dict(given)
+        for each, code in source.solutions.items():
+            try:
+                sources.run(each, code, solved)
+            except Exception as error:
+                raise NotGraded(f"the source fails in cell {each}: {words(error)}") from error
+        for attempt in range(MOST_DRAWS):
+            with instances_of(student, attempt):
+                said = _run(source, name, source.hidden[name][0], given, _solver(solved))
+            if said is None:
+                _sound[key] = attempt
+                break
+        else:
+            raise NotGraded(f"the source's own answer fails in {name}: {said}")
+    return _sound[key]
+
+
+def _solver(solved):
+    return lambda function, arguments: call_here(function, solved, arguments, {})
 
 
 def proxy(name, call, cells=()):
@@ -90,7 +139,7 @@ def proxy(name, call, cells=()):
             raise NotGraded(f"a hidden test hands over to {name} what cannot be pickled: {error}") from error
         head, blob = call(name, arguments)
         if "raised" in head:
-            _raise(head["raised"], cells)
+            _raise(name, head["raised"], cells)
         try:
             value, written = _answer(head, blob)
         except Malformed as error:
@@ -123,19 +172,48 @@ def _takes(mine, array):
     )
 
 
-def _raise(told, cells):
+def _raise(function, told, cells):
     """Raise here what was raised in the student's process, so that a traceback ends in the student's line."""
     __tracebackhide__ = True
     told = told if type(told) is dict else {}
     name, text, line = told.get("type"), told.get("text"), told.get("line")
-    name = name[:60] if type(name) is str and name.isidentifier() else "Exception"
-    error = _exception(name, clean(text) if type(text) is str else "")
+    name = name if type(name) is str and name in KNOWN else "Exception"
+    error = _exception(name, _passed_on(function, text if type(text) is str else ""))
     if not _is_line(line, cells):
         raise error
     index, number = line
     code, file = cells[index], f"<submission, cell {index}>"
     linecache.cache[file] = len(code), None, code.splitlines(keepends=True), file
     exec(compile("\n" * (number - 1) + "raise error", file, "exec"), {"error": error})
+
+
+#: The exceptions that are passed on by their names; a name of the student's own could tell anything.
+KNOWN = {
+    name
+    for name, each in vars(builtins).items()
+    if isinstance(each, type) and issubclass(each, Exception) and not issubclass(each, Warning)
+} | {"LinAlgError"}
+
+#: What Python, and we ourselves, say of a call, and what of that is passed on.
+SAID = {
+    r"(no cell defines {})": r"\1",
+    r"(no end within \d{1,4}(\.\d)? s)": r"\1",
+    r"({} returns (set|frozenset|function|generator|type|module|object|bytes)); .*": r"\1; expected numbers",
+    r"{} returns .*": r"{} returns what is no answer; expected numbers or arrays, or lists of those",
+    r"{}\(\) (missing|takes|got) .*": r"{}() takes other arguments than it is given",
+    r"pgtlab's \w+ is not there when this set is graded.*": (
+        r"of pgtlab it calls what is not there when this set is graded"
+    ),
+}
+
+
+def _passed_on(function, text):
+    """Return what is passed on of the text of an exception: nothing that could hold a hidden instance."""
+    for pattern, said in SAID.items():
+        found = re.fullmatch(pattern.replace("{}", re.escape(function)), text, re.DOTALL)
+        if found:
+            return found.expand(said.replace("{}", function))
+    return ""
 
 
 def _exception(name, text):
@@ -161,9 +239,10 @@ def _is_line(line, cells):
     )
 
 
-def words(error):
-    """Return what a student is told of an exception in a hidden test."""
-    text = clean(str(error))[:MOST_TEXT]
+def words(error, hidden=True):
+    """Return what a student is told of an exception in a check."""
+    # Of an answer's own numbers a hidden test tells nothing: they may be those of the instance.
+    text = clean((hidden and getattr(error, "unseen", None)) or str(error))[:MOST_TEXT]
     if isinstance(error, AssertionError):
         return text or "a check fails"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

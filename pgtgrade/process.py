@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pgtgrade import syscalls, walls
 from pgtgrade.judging import NotGraded
+from pgtgrade.needed import CHECKS
 from pgtgrade.outputs import Outputs
 from pgtgrade.runner import messages
 from pgtgrade.runner.encoding import MOST_BYTES
@@ -38,11 +39,11 @@ class Process:
     ----------
     isolation : Isolation
     limits : Limits
-    switched_off : sequence of str
-        Functions of pgtlab.
+    needs : sequence of str
+        Rooms of pgtlab that it finds.
     """
 
-    def __init__(self, isolation, limits, switched_off=()):
+    def __init__(self, isolation, limits, needs=CHECKS):
         self._limits = limits
         request, self._requests = os.pipe()
         self._replies, reply = os.pipe()
@@ -50,7 +51,7 @@ class Process:
         self._streams = {out[0]: "stdout", err[0]: "stderr"}
         refused = _pipe_with(syscalls.program()) if isolation.command else None
         theirs = [each for each in (request, reply, refused) if each is not None]
-        line = walls.command_line(isolation, *theirs)
+        line = walls.command_line(isolation, *theirs, needs=needs)
         if isolation.command:
             shown, options = walls.sealed(line)
             theirs.append(_pipe_with(options))
@@ -79,7 +80,7 @@ class Process:
                 "cpu_seconds": limits.total_seconds,
                 "user": walls.user(isolation),
             },
-            "serve": {"output": limits.output, "switched_off": list(switched_off)},
+            "serve": {"output": limits.output},
         }
         self._is_ready = False
 

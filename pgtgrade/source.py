@@ -6,6 +6,8 @@ import ast
 from dataclasses import dataclass
 from inspect import CO_COROUTINE
 
+from pgtgrade.needed import CHECKS, rooms
+
 
 class SourceError(Exception):
     """Say what is wrong with the instructor's notebook, and in which cell."""
@@ -19,8 +21,8 @@ class Source:
     ----------
     problem_set : str
         Such as "ps1".
-    switched_off : tuple of str
-        The functions of pgtlab that the student is to write.
+    needs : tuple of str
+        The rooms of pgtlab that a submission finds when it is graded.
     given : dict of str to str
         The cells that the judge runs first, by grade_id.
     solutions : dict of str to str
@@ -34,12 +36,21 @@ class Source:
     """
 
     problem_set: str
-    switched_off: tuple
+    needs: tuple
     given: dict
     solutions: dict
     checks: dict
     hidden: dict
     order: tuple
+
+    def place(self, test):
+        """Return the grade_id of the last visible check before a hidden test, or of the test itself."""
+        for name in reversed(self.order[: self.order.index(test)]):
+            if name in self.checks:
+                return name
+            if name in self.solutions:
+                break
+        return test
 
     @property
     def names(self):
@@ -80,8 +91,21 @@ def read(notebook):
         else:
             checks[name] = code
     about = notebook["metadata"].get("pgtgrade", {})
-    switched_off = tuple(about.get("switched_off", ()))
-    return Source(about.get("set", ""), switched_off, given, solutions, checks, hidden, tuple(order))
+    return Source(about.get("set", ""), _needs(about), given, solutions, checks, hidden, tuple(order))
+
+
+def _needs(about):
+    if "switched_off" in about:
+        raise SourceError(
+            "the metadata have switched_off; expected, in its place, needs: the rooms of pgtlab that a "
+            "submission finds, such as checks"
+        )
+    needs = tuple(about.get("needs", CHECKS))
+    try:
+        rooms(needs)
+    except ValueError as error:
+        raise SourceError(f"the metadata: {error}") from None
+    return needs
 
 
 def parsed(name, code):
@@ -102,3 +126,48 @@ def run(name, code, namespace):
         except StopIteration:
             return
         raise SourceError(f"the source, cell {name}: it waits for something that takes time")
+
+
+#: Statements of a function from which on the same code is no coincidence.
+LONG = 3
+
+
+def is_copied(code, solution):
+    """Say whether the code of an answer is that of a solution, but for names, comments and layout.
+
+    Parameters
+    ----------
+    code, solution : str
+
+    Returns
+    -------
+    bool
+        False for a solution of fewer than three statements: that is written twice by chance.
+
+    Examples
+    --------
+    >>> solution = "def f(x):\\n    y = x + 1\\n    z = y * y\\n    return z  # squared"
+    >>> is_copied("def f(a):\\n    b = (a + 1)\\n    c = b * b\\n    return c", solution)
+    True
+    >>> is_copied("def f(a):\\n    b = (a + 2)\\n    c = b * b\\n    return c", solution)
+    False
+    """
+    try:
+        mine, theirs = _plain(code), _plain(solution)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    statements = sum(isinstance(node, ast.stmt) for node in ast.walk(theirs))
+    return statements > LONG and ast.dump(mine) == ast.dump(theirs)
+
+
+def _plain(code):
+    """Return the syntax tree of a cell with names in the order of their appearance, without docstrings."""
+    tree, names = ast.parse(code), {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    for node in ast.walk(tree):
+        for field in ("id", "arg", "name"):
+            if isinstance(getattr(node, field, None), str):
+                setattr(node, field, names.setdefault(getattr(node, field), f"name{len(names)}"))
+    return tree

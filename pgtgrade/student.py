@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from pgtgrade.judging import NotGraded
+from pgtgrade.needed import CHECKS
 from pgtgrade.outputs import Outputs
 from pgtgrade.process import Ended, Process
 
@@ -21,7 +22,8 @@ class Student:
         The code of the cells; "" for one that is not to be run.
     limits : Limits
     isolation : Isolation
-    switched_off : sequence of str
+    needs : sequence of str
+        Rooms of pgtlab that it finds.
     process : Process, optional
         A fresh one that has been started already.
 
@@ -32,20 +34,27 @@ class Student:
     notes : list of str
     """
 
-    def __init__(self, cells, *, limits, isolation, switched_off=(), process=None):
-        self._cells, self._limits, self._isolation, self._off = cells, limits, isolation, switched_off
+    def __init__(self, cells, *, limits, isolation, needs=CHECKS, process=None):
+        self._cells, self._limits, self._isolation, self._needs = cells, limits, isolation, needs
         self._process, self._deadline = process, time.monotonic() + limits.total_seconds
         self._left_out, self._banned, self._restarts = set(), {}, 0
+        self._until, self._done = len(cells), 0
         self.outputs, self.notes = [[] for _ in cells], []
 
-    def run(self):
-        """Run all cells; each that ends the process is left out and the rest are run again.
+    def run(self, until=None):
+        """Run the cells; each that ends the process is left out and the rest are run again.
+
+        Parameters
+        ----------
+        until : int, optional
+            The number of cells to run, counted from the top; those that have been run are not run again.
 
         Raises
         ------
         NotGraded
             If that happens too often or takes too long.
         """
+        self._until = len(self._cells) if until is None else until
         while True:
             index = self._run_through()
             if index is None:
@@ -64,12 +73,18 @@ class Student:
         Returns
         -------
         (dict, bytes)
-            The message that it makes, or one like it that says why there is none. It is not to be trusted.
+            The message that it makes. It is not to be trusted.
+
+        Raises
+        ------
+        RuntimeError
+            If the process ended, at this call or at one of this function before.
         """
+        __tracebackhide__ = True
         if name in self._banned:
-            return _raised(self._banned[name])
+            raise RuntimeError(self._banned[name])
         if self._process is None:
-            self.run()
+            self.run(self._until)
         self._in_time()
         try:
             return self._process.ask({"call": name}, arguments, outputs=Outputs(0))
@@ -78,7 +93,13 @@ class Student:
             self._banned[name] = str(error)
             self.notes.append(f"when {name} was called, {error}")
             self._restart()
-            return _raised(str(error))
+            raise RuntimeError(str(error)) from None
+
+    def afresh(self):
+        """Return the same submission in a process of its own, within the time that is left."""
+        other = Student(self._cells, limits=self._limits, isolation=self._isolation, needs=self._needs)
+        other._deadline, other._left_out = self._deadline, set(self._left_out)
+        return other
 
     def close(self):
         """End the process."""
@@ -89,13 +110,14 @@ class Student:
     def _run_through(self):
         """Run the cells in order and return the index of the one that ended the process, None if none did."""
         if self._process is None:
-            self._process = Process(self._isolation, self._limits, self._off)
+            self._process, self._done = Process(self._isolation, self._limits, self._needs), 0
         try:
             self._process.ready()
         except Ended as error:
             raise NotGraded(f"the student's process could not be started: {error}") from None
         number, room = 0, WHOLE * self._limits.output
-        for index, code in enumerate(self._cells):
+        for index, code in list(enumerate(self._cells))[self._done : self._until]:
+            self._done = index + 1
             if not code.strip() or index in self._left_out:
                 continue
             number += 1
@@ -109,7 +131,7 @@ class Student:
                 outputs.add(_shown(str(error)))
                 self.outputs[index] = outputs.cut()
                 return index
-            if head.get("done") == "KeyboardInterrupt" or _is_late(head.get("raised")):
+            if head.get("done") == "TimeUp" or _is_late(head.get("raised")):
                 outputs.add(_shown(f"interrupted after {self._limits.cell_seconds:g} s"))
                 note = f"cell {index + 1} was interrupted after {self._limits.cell_seconds:g} s"
                 self.notes += [note] if note not in self.notes else []
@@ -130,10 +152,6 @@ class Student:
 
 def _is_late(raised):
     return type(raised) is dict and raised.get("type") == "TimeoutError"
-
-
-def _raised(text):
-    return {"raised": {"type": "RuntimeError", "text": text}}, b""
 
 
 def _shown(text):

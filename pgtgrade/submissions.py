@@ -6,7 +6,9 @@ Nothing here trusts a submission, and none can end a batch: what is wrong with i
 from __future__ import annotations
 
 import copy
+import itertools
 import json
+import re
 from dataclasses import dataclass, field
 
 from pgtgrade import pictures
@@ -185,6 +187,24 @@ def _recognised(cells, problem_set, notes):
         if name not in claimed and defining:
             claimed[name] = defining[-1:]
             stripped.append(name)
+    taken = {index for indices in claimed.values() for index in indices}
+    texts = {_one_line(cell["source"]): index for index, cell in enumerate(cells) if index not in taken}
+    for name, cell in names.items():
+        # What is locked is known by its text too: some notebooks keep neither metadata nor ids.
+        text = _one_line(source(cell))
+        if name not in claimed and text and text in texts:
+            claimed[name] = [texts.pop(text)]
+            stripped.append(name)
+    # A derivation is the first text of their own below its question.
+    taken = {index for indices in claimed.values() for index in indices}
+    for above, name in itertools.pairwise(names):
+        cell = names[name]
+        if name in claimed or above not in stripped or cell["cell_type"] != "markdown":
+            continue
+        index = claimed[above][-1] + 1
+        if index < len(cells) and index not in taken and cells[index]["cell_type"] == "markdown":
+            claimed[name] = [index]
+            stripped.append(name)
     if stripped:
         notes.append(f"metadata missing, recognised all the same: {_some(stripped)}")
     placed = {}
@@ -194,6 +214,11 @@ def _recognised(cells, problem_set, notes):
         if len(indices) > 1:
             notes.append(f"{name} is there {len(indices)} times; the others were kept as plain cells")
     return placed
+
+
+def _one_line(text):
+    """Return a text with each run of white space as one space."""
+    return " ".join(text.split())
 
 
 def _defined(text):
@@ -226,8 +251,9 @@ def _look_at_answers(prepared, cells, placed, problem_set):
     if points:
         prepared.notes.append("points or grading metadata were edited; those of the source count")
     locked = [name for name in missing if not kind(problem_set.cells[name]).get("solution")]
-    if locked:
-        prepared.notes.append(f"deleted, and put back: {_some(locked)}")
+    # Of an empty cell that lost its metadata nobody can say whether it is there.
+    if deleted := [name for name in locked if source(problem_set.cells[name]).strip()]:
+        prepared.notes.append(f"deleted, and put back: {_some(deleted)}")
     for name in missing:
         if name not in locked:
             prepared.notes.append(f"the answer cell {name} is missing")
@@ -255,6 +281,9 @@ def _in_order(prepared, cells, placed, problem_set):
     for index, cell in enumerate(cells):
         if index in names:
             ordered.append(_cell_of_set(names[index], cell["source"], cell["attachments"], problem_set))
+            added = _added_imports(cell["source"], problem_set.cells[names[index]])
+            if added:
+                ordered.append(_cell("code", added, {}))
         else:
             ordered.append(_cell(cell["cell_type"], cell["source"], cell["attachments"]))
     for position, name in enumerate(order):
@@ -267,6 +296,19 @@ def _in_order(prepared, cells, placed, problem_set):
     for index, cell in enumerate(ordered):
         cell["id"] = grade_id(cell) or f"own-{index}"
     return ordered
+
+
+def _added_imports(text, released):
+    """Return the imports that a student has added to a locked cell, which run after it."""
+    if released["cell_type"] != "code" or kind(released).get("solution"):
+        return ""
+    known = {line.strip() for line in source(released).splitlines()}
+    lines = (line.strip() for line in text.splitlines() if not line[:1].isspace())
+    return "\n".join(line for line in lines if _IMPORT.fullmatch(line) and line not in known)
+
+
+#: A line that imports and does nothing else.
+_IMPORT = re.compile(r"(import [\w.]+( as \w+)?(, [\w.]+( as \w+)?)*|from [\w.]+ import [\w, ]+)( *#.*)?")
 
 
 def _cell_of_set(name, text, attachments, problem_set):

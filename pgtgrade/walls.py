@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pgtlab
 from pgtgrade import runner
+from pgtgrade.needed import CHECKS, rooms
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def environment(isolation):
     return dict(VARIABLES) if isolation.command else {**VARIABLES, "PATH": os.environ.get("PATH", os.defpath)}
 
 
-def command_line(isolation, request, reply, refused=None):
+def command_line(isolation, request, reply, refused=None, needs=CHECKS):
     """Return the command line of the student's process.
 
     Parameters
@@ -134,6 +135,8 @@ def command_line(isolation, request, reply, refused=None):
         Descriptors of its pipes.
     refused : int, optional
         Descriptor of a pipe with the filter of `pgtgrade.syscalls`.
+    needs : sequence of str
+        Rooms of pgtlab that it finds.
 
     Returns
     -------
@@ -141,7 +144,8 @@ def command_line(isolation, request, reply, refused=None):
     """
     package, ours = Path(pgtlab.__file__).resolve().parent, Path(runner.__file__).resolve().parent
     if isolation.command is None:
-        return [sys.executable, "-I", "-c", _start((package.parent, ours.parent), request, reply)]
+        first = f"from pgtgrade.needed import reduce; reduce({list(needs)!r}); "
+        return [sys.executable, "-I", "-c", _start((package.parent, ours.parent), request, reply, first)]
     # What leads to them must be open to a user without rights; bubblewrap would make it root's alone.
     leading = {str(each) for root in (*roots(), "/etc/x", f"{INSIDE}/x") for each in Path(root).parents}
     # /tmp comes first: this Python may lie below it.
@@ -155,11 +159,17 @@ def command_line(isolation, request, reply, refused=None):
             shown += ["--ro-bind", str(path), str(path)]
     for name in SETTINGS:
         shown += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    for hidden in (*isolation.hidden, str(ours.parent)):
+    for hidden in (*isolation.hidden, *_ours()):
         if any(Path(hidden).is_relative_to(root) for root in roots()):
             shown += ["--tmpfs", hidden] if Path(hidden).is_dir() else ["--ro-bind", "/dev/null", hidden]
-    for each in (package, ours):
-        shown += ["--ro-bind", str(each), f"{INSIDE}/{each.name}"]
+    shown += ["--ro-bind", str(ours), f"{INSIDE}/{ours.name}"]
+    # Of pgtlab there is what the set needs: nothing that is imported afresh brings back the rest.
+    shown += ["--perms", "755", "--dir", f"{INSIDE}/pgtlab"]
+    for path, name in (
+        (ours / "thin.py", "__init__.py"),
+        *((each, each.name) for each in rooms(needs).values()),
+    ):
+        shown += ["--ro-bind", str(path), f"{INSIDE}/pgtlab/{name}"]
     return [
         isolation.command,
         *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
@@ -195,6 +205,14 @@ def sealed(line):
     return lambda pipe: [line[0], "--args", str(pipe), *line[at:]], options
 
 
+def _ours():
+    """Return the folders of pgtlab and of this package, and any other copies on the way of imports."""
+    package, ours = (Path(each.__file__).resolve().parents[1] for each in (pgtlab, runner))
+    parents = [package, ours.parent, *(Path(each).resolve() for each in sys.path if each)]
+    found = (parent / name for parent in parents for name in ("pgtlab", "pgtgrade"))
+    return sorted({str(each) for each in found if each.is_dir()})
+
+
 def roots():
     """Return the folders that are shown whole: the system's programs, and this Python with its packages."""
     found = [Path("/usr")]
@@ -219,10 +237,10 @@ def user(isolation):
     return 50_000 + os.getpid() % 10_000
 
 
-def _start(folders, request, reply):
+def _start(folders, request, reply, first=""):
     path = [str(each) for each in folders]
     name = "runner.main" if path == [INSIDE] else "pgtgrade.runner.main"
-    return f"import sys; sys.path[:0] = {path!r}; from {name} import main; main({request}, {reply})"
+    return f"import sys; sys.path[:0] = {path!r}; {first}from {name} import main; main({request}, {reply})"
 
 
 def end(process):

@@ -168,6 +168,65 @@ def test_where_all_is_zero_no_factor_is_named():
     )
 
 
+def test_single_precision_is_named_as_such():
+    # 1/3 has 24 binary digits in single precision: it is off by a third of 2^-25, 1e-8.
+    third = np.array([1 / 3, 2 / 3, 1.0])
+    assert np.abs(third - third.astype(np.float32)).max() > 5e-9
+    said = message(returning(third.astype(np.float32)), shape=(3,), known=third)
+    assert "expected double precision (float64), got float32, of about 6 digits" in said
+    said = message(returning([np.float16(1)]), shape=(1,), known=[1.0])
+    assert "got float16" in said
+    said = message(returning(third.astype(np.float32).astype(float)), shape=(3,), known=third, within=1e-10)
+    assert "Likely cause: single precision, of about 7 digits; work in float64" in said
+    # Far from the right answer it is something else, whatever the digits.
+    said = message(returning(np.array([0.25, 0.5, 0.75])), shape=(3,), known=third)
+    assert "single precision" not in said
+
+
+def test_an_answer_that_is_close_shows_more_digits_and_no_factor():
+    near = RHO * (1 + 1e-7 / 3)
+    said = message(returning(near), shape=(3,), known=RHO)
+    assert "entry [0] is 6.0000002, which is not right within 1e-08 (about 7 digits are)" in said
+    assert "Likely cause: its accuracy: a sum that stops early" in said
+    # Nearly orthogonal to the right answer: the factor would be -1e-5.
+    said = message(returning([2e-5, -1e-5, -1e-4]), shape=(3,), known=RHO, within=1e-3)
+    assert "times what they should be" not in said
+
+
+def test_of_a_case_that_is_not_seen_no_number_is_told():
+    wrong = {
+        "known": (
+            {"known": RHO},
+            "visits: not right within 1e-08 in a case that you do not see. Likely cause: the",
+        ),
+        "structure": (
+            {"structure": {"it sums to 3": lambda r: r.sum() == 3}},
+            "visits: it should be that it sums",
+        ),
+    }
+    for expected, said in wrong.values():
+        with pytest.raises(AssertionError) as caught:
+            checks.answer(returning(RHO + 0.8125), shape=(3,), **expected)
+        assert ".8125" in str(caught.value)
+        assert caught.value.unseen.startswith(said)
+        assert "8125" not in caught.value.unseen
+    with pytest.raises(AssertionError) as caught:
+        checks.sampled_answer(
+            returning(RHO[0] + 0.8125), mean=6.0, n_samples=3, cause="a weight", rng=np.random.default_rng(0)
+        )
+    assert caught.value.unseen == (
+        "visits: not right on average in a case that you do not see. Likely cause: a weight"
+    )
+
+
+def test_an_error_without_a_text_leaves_no_colon():
+    def visits():
+        raise ValueError
+
+    said = message(visits, known=1.0)
+    assert said.startswith("visits: expected an answer, got ValueError. Likely cause: line ")
+
+
 def test_arguments_are_handed_over_as_copies():
     def visits(P):
         P[:] = 0.0

@@ -24,8 +24,8 @@ def call(name, namespace, arguments, cells):
         In which the cells have run.
     arguments : bytes
         The pickle of positional and named arguments, and of which arrays among them may not be written into.
-    cells : dict of str to int
-        The index of the cell, by the file name in its code.
+    cells : dict of str to (int, int)
+        The index of the cell and the empty lines at its top, by the file name in its code.
 
     Returns
     -------
@@ -47,6 +47,10 @@ def call(name, namespace, arguments, cells):
         tree, blob = encode([value, written])
     except Refused as error:
         return {"raised": {"type": "TypeError", "text": f"{name} returns {error}"}}, b""
+    except KeyboardInterrupt as error:
+        if type(error) is not KeyboardInterrupt:
+            raise  # the time is up
+        return {"raised": raised(error, cells)}, b""
     except (Exception, SystemExit) as error:
         return {"raised": raised(error, cells)}, b""
     return {"value": tree}, blob
@@ -58,8 +62,8 @@ def raised(error, cells):
     Parameters
     ----------
     error : BaseException
-    cells : dict of str to int
-        The index of the cell, by the file name in its code.
+    cells : dict of str to (int, int)
+        The index of the cell and the empty lines at its top, by the file name in its code.
 
     Returns
     -------
@@ -70,11 +74,11 @@ def raised(error, cells):
         text = str(error)[:MOST_TEXT]
     except Exception:
         text = "(its message cannot be shown)"
-    where = [
-        [cells[frame.f_code.co_filename], line]
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_code.co_filename in cells
-    ]
+    where = []
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename in cells:
+            index, above = cells[frame.f_code.co_filename]
+            where.append([index, line + above])
     return {"type": type(error).__name__[:100], "text": text, "line": where[-1] if where else None}
 
 

@@ -1,4 +1,4 @@
-"""Owns the student's process: it limits itself, switches functions off, and then runs what it is told to.
+"""Owns the student's process: it limits itself, and then runs what it is told to.
 
 A request is a message: first {"limits": ..., "serve": ...}, then one {"cell": ...} or {"call": ...} at once.
 Each is answered by one message, before which a cell may send any number of outputs.
@@ -34,7 +34,7 @@ def main(requests, replies):
     while (message := messages.receive(requests)) is not None:
         try:
             reply = server.answer(*message)
-        except KeyboardInterrupt:
+        except TimeUp:
             seconds = message[0]["seconds"]
             reply = {"raised": {"type": "TimeoutError", "text": f"no end within {seconds:g} s"}}, b""
         head, blob = reply
@@ -42,6 +42,10 @@ def main(requests, replies):
             os._exit(0)  # a cell forked, and this is not the process that is asked
         server.send({**head, "to": message[0]["number"]}, blob)
     os._exit(0)
+
+
+class TimeUp(KeyboardInterrupt):
+    """The end of what a cell or a call may take; what a cell raises itself is a KeyboardInterrupt."""
 
 
 def limit(memory, processes, file_size, cpu_seconds, user):
@@ -77,18 +81,16 @@ class Server:
         A descriptor.
     output : int
         Characters of text that are sent of a cell.
-    switched_off : list of str
     """
 
-    def __init__(self, replies, output, switched_off):
-        from . import calls, switches
+    def __init__(self, replies, output):
+        from . import calls
 
         self._replies, self._output, self._left = replies, output, -1
         self._process, self._lock = os.getpid(), threading.RLock()
         self._armed = self._sending = False
         self._call, self._raised = calls.call, calls.raised
         self._cells = {}
-        switches.switch_off(switches.found(switched_off))
         self._streams = Stream(self, "stdout", 1), Stream(self, "stderr", 2)
         sys.stdout, sys.stderr = self._streams
         self._shell = shell(self)
@@ -132,11 +134,13 @@ class Server:
     def answer(self, head, blob):
         """Do what a request asks for, and return the reply."""
         try:
+            # A cell may have put something else there, or nothing.
+            sys.stdout, sys.stderr = self._streams
             self._arm(head["seconds"])
             if "cell" in head:
                 return self._run(head["cell"], head["index"])
             return self._call(head["call"], self._shell.user_ns, blob, self._cells)
-        except KeyboardInterrupt:
+        except TimeUp:
             raise
         except BaseException as error:
             return {"raised": self._raised(error, self._cells)}, b""
@@ -151,7 +155,9 @@ class Server:
     def _run(self, source, index):
         self._left = self._output
         name = f"<cell {index}>"
-        self._cells[name] = index
+        # The shell drops empty lines at the top, and counts from what is left.
+        above = source[: len(source) - len(source.lstrip())].count("\n")
+        self._cells[name] = index, above
         self._shell.compile.name = name
         result = self._shell.run_cell(source, store_history=True)
         error = result.error_before_exec or result.error_in_exec
@@ -167,7 +173,7 @@ class Server:
             signal.setitimer(signal.ITIMER_REAL, 0.05)
         elif self._armed:
             self._armed = False
-            raise KeyboardInterrupt
+            raise TimeUp
 
 
 class Stream(io.TextIOBase):

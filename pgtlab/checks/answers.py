@@ -16,7 +16,18 @@ _STEP, _NEAR = 1e-3, 1e-6
 
 
 class _WrongAnswer(AssertionError):
-    """Say what is wrong with an answer; a notebook shows the sentence alone, not how the check found out."""
+    """Say what is wrong with an answer; a notebook shows the sentence alone, not how the check found out.
+
+    Parameters
+    ----------
+    said : str
+    unseen : str, optional
+        The same without a number that was computed, for a case that must not be told.
+    """
+
+    def __init__(self, said, unseen=None):
+        super().__init__(said)
+        self.unseen = unseen or said
 
     def _render_traceback_(self):
         return textwrap.wrap(f"Not right yet. {self}", 76)
@@ -114,7 +125,10 @@ def answer(
     for words, test in (structure or {}).items():
         holds, likely = test if isinstance(test, tuple) else (test, cause)
         if not np.all(holds(value.copy())):
-            raise _WrongAnswer(f"{name}: it should be that {words}; got {_short(value)}{because(likely)}")
+            should = f"{name}: it should be that {words}"
+            raise _WrongAnswer(
+                f"{should}; got {_short(value)}{because(likely)}", f"{should}{because(likely)}"
+            )
         print(f"{name}: {words}")
     if known is not None:
         _close(name, value, known, within, mistakes or {}, cause)
@@ -208,9 +222,8 @@ def _called(name, function, arguments):
             f"{name}: not written yet. Put your code in the place of `raise NotImplementedError()`"
         ) from None
     except Exception as error:
-        raise _WrongAnswer(
-            f"{name}: expected an answer, got {type(error).__name__}: {error}{because(_line(error))}"
-        ) from error
+        said = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise _WrongAnswer(f"{name}: expected an answer, got {said}{because(_line(error))}") from error
     if value is None:
         raise _WrongAnswer(
             f"{name}: expected an answer, got None. Likely cause: the function has no `return`"
@@ -247,6 +260,12 @@ def _numbers(name, value, shape, axes, mistakes):
     if array.shape != shape:
         likely = _seen_before(array, 1e-8, mistakes) or _cause_of_shape(array.shape, shape)
         raise _WrongAnswer(f"{name}: expected {words}, got {_words(array.shape, None)}{because(likely)}")
+    kind = np.asarray(value).dtype
+    if kind.kind == "f" and kind.itemsize < 8:
+        raise _WrongAnswer(
+            f"{name}: expected double precision (float64), got {kind}, of about {np.finfo(kind).precision} "
+            "digits. Likely cause: an array was made with this dtype"
+        )
     if not np.isfinite(array).all():
         at = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
         raise _WrongAnswer(
@@ -281,13 +300,38 @@ def _close(name, value, right, within, mistakes, cause):
     wrong = ~(np.abs(value - right) <= within)
     if wrong.any():
         at = tuple(map(int, np.argwhere(wrong)[0]))
-        likely = _recognised(value, right, within, mistakes) or cause
+        likely = _recognised(value, right, within, mistakes)
         where = f"entry {_validate.subscript(at)}" if at else "the answer"
         got = value[at] if abs(value[at]) > np.max(within) else 0.0
+        wrong, digits = f"not right within {np.max(within):.3g}", _digits(value, right)
+        if digits:
+            wrong += f" (about {digits} digits are)"
+            cause = (
+                cause
+                or "its accuracy: a sum that stops early, too coarse a step, or what is added for safety"
+            )
+        likely = likely or cause
         raise _WrongAnswer(
-            f"{name}: {where} is {got:.6g}, which is not right within {np.max(within):.3g}"
-            f"{because(likely or 'the formula; work out this entry by hand')}"
+            f"{name}: {where} is {_told_apart(got, right[at])}, which is {wrong}"
+            f"{because(likely or 'the formula; work out this entry by hand')}",
+            f"{name}: {wrong} in a case that you do not see{because(likely or 'the formula')}",
         )
+
+
+def _told_apart(got, right):
+    """Return a number with as many digits as tell it from another, at least 6."""
+    digits = next((n for n in range(6, 17) if f"{got:.{n}g}" != f"{right:.{n}g}"), 17)
+    return f"{got:.{digits}g}"
+
+
+#: Answers within this share of their largest entry are right but for their accuracy.
+_CLOSE = 1e-3
+
+
+def _digits(value, right):
+    """Return how many digits of an answer are right, of those of its largest entry; 0 for fewer than 3."""
+    scale, off = np.abs(right).max(), np.abs(value - right).max()
+    return int(np.log10(scale / off)) if off <= _CLOSE * scale else 0
 
 
 def _recognised(value, right, within, mistakes):
@@ -298,6 +342,8 @@ def _recognised(value, right, within, mistakes):
 
     if likely := _seen_before(value, within, mistakes):
         return likely
+    if _digits(value, right) >= 5 and (value == value.astype(np.float32)).all():
+        return "single precision, of about 7 digits; work in float64"
     if equals(-right):
         return "the sign"
     if right.ndim == 2 and equals(right.T):
@@ -305,7 +351,7 @@ def _recognised(value, right, within, mistakes):
     # value = c right for one number c, by least squares.
     size = (right * right).sum()
     factor = (value * right).sum() / size if size else 0.0
-    if value.size > 1 and factor and equals(factor * right):
+    if value.size > 1 and abs(factor) > _CLOSE and abs(factor - 1) > _CLOSE and equals(factor * right):
         return f"a factor: all entries are {factor:.4g} times what they should be"
     return None
 
@@ -347,10 +393,12 @@ def _central(name, samples, right, false_alarm, mistakes, cause):
             cause,
         )
         where = f"entry {_validate.subscript(at)}" if at else "the answer"
+        cause = because(likely or "a weight or a time index")
         raise _WrongAnswer(
             f"{name}: the mean of {n} samples of {where} is {mean[at]:.4g} with standard error "
             f"{error[at]:.2g}, further from the right mean than the {bound:.3g} of them that chance explains"
-            f"{because(likely or 'a weight or a time index')}"
+            f"{cause}",
+            f"{name}: not right on average in a case that you do not see{cause}",
         )
 
 

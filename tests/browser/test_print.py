@@ -137,7 +137,11 @@ def test_code_that_stays_closed_says_so(seen):
 def test_the_solution_of_a_set_stays_closed_and_says_so(printed):
     page = printed("book/exercises/ps1/ps1.html")
     closed = page.locator("details.sd-dropdown")
-    assert closed.count() == 1
+    assert closed.count() == 0  # solutions are left out unless asked for
+    page.evaluate(
+        """() => document.querySelector("article section").insertAdjacentHTML("beforeend",
+        '<details class="sd-dropdown"><summary>The solution</summary><p>Rubric.</p></details>')"""
+    )
     assert not page.get_by_text("Rubric.").is_visible()
     note = closed.locator("summary").evaluate("node => getComputedStyle(node, '::after').content")
     assert note == '"Left out in print: the page has it."'

@@ -1144,4 +1144,47 @@ def casino(n, p, q):
 """,
         says="Likely cause: the formula",
     ),
+    Answer(
+        "greedy",
+        "wrong",
+        "values within 1e-6 count as equal",
+        """
+def greedy_improvement(P, R, gamma, V):
+    Q = R + gamma * P @ V
+    best = Q.max(axis=1, keepdims=True) - Q < 1e-6
+    return best / best.sum(axis=1, keepdims=True)
+""",
+    ),
+    Answer(
+        "greedy",
+        "wrong",
+        "isclose as it is, which allows more than 1e-9",
+        """
+def greedy_improvement(P, R, gamma, V):
+    Q = R + gamma * P @ V
+    best = np.isclose(Q, Q.max(axis=1, keepdims=True))
+    return best / best.sum(axis=1, keepdims=True)
+""",
+    ),
+    Answer(
+        "visits",
+        "wrong",
+        "single precision",
+        """
+def visits(P_pi, p0, gamma):
+    return np.linalg.solve(np.eye(len(p0)) - gamma * P_pi.T, p0).astype(np.float32)
+""",
+        says="expected double precision (float64), got float32",
+    ),
+    Answer(
+        "visits",
+        "wrong",
+        "single precision on the way",
+        """
+def visits(P_pi, p0, gamma):
+    matrix = np.eye(len(p0), dtype=np.float32) - np.float32(gamma) * P_pi.T.astype(np.float32)
+    return np.linalg.solve(matrix, p0.astype(np.float32)).astype(float)
+""",
+        says="Likely cause: single precision",
+    ),
 ]

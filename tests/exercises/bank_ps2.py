@@ -412,7 +412,7 @@ def exact_gradient(P, R, p0, gamma, probs, scores):
             ("two parameters only", "", {"sum": 'np.einsum("s,sa,sak,sa->k", rho, probs, scores, Q)[:2]'}),
             (
                 "a uniform start in all but small problems",
-                "",
+                "Likely cause: the formula",
                 {"rho": "np.linalg.solve(matrix.T, p0 if len(p0) == 2 else np.full(len(p0), 1 / len(p0)))"},
             ),
         ],
@@ -756,23 +756,25 @@ def foresight(worth, g, gamma, w, start):
                 "Likely cause: a part of the slope is missing",
                 {"dr": "0 * worth"},
             ),
-            ("no discount", "", {"slope": "dwhere @ r + where @ dr"}),
+            ("no discount", "Likely cause: gamma is left out", {"slope": "dwhere @ r + where @ dr"}),
             (
                 "the pond overflows: at the top, waiting ends the game with probability g",
                 "Likely cause: no T was found",
                 {"top": "pass"},
             ),
             ("looks seventy seasons ahead, no more", "", {"most": "70"}),
+            ("stops one season before 500", "", {"most": "499"}),
+            ("goes on to 501", "", {"most": "501"}),
             ("-1 where there is none", "Likely cause: where no T is found, the answer is 0", {"none": "-1"}),
             ("the start at the top", "", {"start": "np.eye(n)[-1]"}),
             (
                 "the level always rises",
-                "",
+                "Likely cause: g is left out",
                 {"grow": "np.eye(n, k=1) + (1 - g) * (np.eye(n, k=1) - np.eye(n))"},
             ),
             (
                 "a slope of one step: what has moved is forgotten",
-                "",
+                "Likely cause: the slope of a step",
                 {"dwhere": "where @ dP"},
             ),
             (
@@ -790,5 +792,6 @@ def foresight(worth, g, gamma, w, start):
 def foresight(worth, g, gamma, w, start):
     return 4 if w < 0.5 else 0
 """,
+        says="Likely cause: gamma is left out",
     ),
 ]

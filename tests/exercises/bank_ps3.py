@@ -16,6 +16,16 @@ BANK = [
     # --- to-go -------------------------------------------------------------------------------------------
     Answer(
         "to-go",
+        "wrong",
+        "divided by gamma^t, which may be 0",
+        """
+def returns_to_go(rewards, gamma):
+    weights = gamma ** np.arange(len(rewards))[:, None]
+    return (weights * rewards)[::-1].cumsum(axis=0)[::-1] / weights
+""",
+    ),
+    Answer(
+        "to-go",
         "right",
         "a matrix of weights",
         """
@@ -422,14 +432,23 @@ def least_noise(probs, scores, Q):
             ),
             (
                 "the sum of the scores, squared",
-                "",
+                "Likely cause: the components are added before they are squared",
                 {"size": "scores.sum(axis=2) ** 2"},
             ),
-            ("the first parameter alone", "", {"size": "scores[:, :, 0] ** 2"}),
-            ("the last parameter alone", "", {"size": "scores[:, :, -1] ** 2"}),
+            (
+                "the first parameter alone",
+                "the first component of the score stands",
+                {"size": "scores[:, :, 0] ** 2"},
+            ),
+            (
+                "the last parameter alone",
+                "the last component of the score stands",
+                {"size": "scores[:, :, -1] ** 2"},
+            ),
+            ("two parameters at most", "", {"size": "(scores[:, :, :2] ** 2).sum(axis=2)"}),
             (
                 "the largest parameter alone",
-                "",
+                "the largest component of the score stands",
                 {"size": "abs(scores).max(axis=2) ** 2"},
             ),
             (
@@ -462,6 +481,7 @@ def least_noise(probs, scores, Q):
 def least_noise(probs, scores, Q):
     return np.array([2.0, 3.0, 1.0])
 """,
+        says="expected shape (1,)",
     ),
     # --- random-cut --------------------------------------------------------------------------------------
     Answer(

@@ -130,7 +130,7 @@ def gradient_bias(rho, probs, scores, Q, Q_hat):
 def critic_weights(rho, probs, scores, Q):
     root = np.sqrt(rho[:, None] * probs)
     rows = (root[:, :, None] * scores).reshape(-1, scores.shape[2])
-    return np.linalg.lstsq(rows, (root * Q).ravel(), rcond=1e-6)[0]
+    return np.linalg.lstsq(rows, (root * Q).ravel(), rcond=1e-5)[0]
 """,
     ),
     Answer(
@@ -153,6 +153,7 @@ def critic_weights(rho, probs, scores, Q):
     *wrong(
         "weights",
         WEIGHTS,
+        ("the cut-off of pinv itself", "rcond=1e-10, ", "", ""),
         (
             "every pair alike",
             "    fim =",
@@ -180,7 +181,7 @@ def critic_weights(rho, probs, scores, Q):
             "np.linalg.solve(fim, right)",
             "Singular matrix",
         ),
-        ("a ridge", "fim, rcond", "fim + 1e-4 * np.eye(len(fim)), rcond", "the formula; work out"),
+        ("a ridge", "fim, rcond", "fim + 1e-4 * np.eye(len(fim)), rcond", "its accuracy"),
         ("the sign", "return ", "return -", "the sign"),
         (
             "the diagonal of FIM only",

@@ -174,6 +174,8 @@ def natural_step(fim, g):
         "natural",
         NATURAL,
         ("multiplied by FIM", "np.linalg.pinv(fim, rcond=1e-10, hermitian=True)", "fim", "multiplied by FIM"),
+        ("the cut-off of pinv itself", "rcond=1e-10, ", "", ""),
+        ("a larger cut-off", "rcond=1e-10", "rcond=1e-8", ""),
         ("the plain gradient", "np.linalg.pinv(fim, rcond=1e-10, hermitian=True) @ ", "", "this is g itself"),
         (
             "inverted entry by entry",
@@ -197,7 +199,7 @@ def natural_step(fim, g):
             "a ridge",
             "np.linalg.pinv(fim, rcond=1e-10, hermitian=True) @ g",
             "np.linalg.solve(fim + 1e-4 * np.eye(len(g)), g)",
-            "the formula; work out this entry by hand",
+            "its accuracy",
         ),
         (
             "a tiny ridge",
@@ -266,6 +268,12 @@ def divergence(rho, probs, probs_new):
         "kl",
         KL,
         (
+            "a small number inside the logarithm",
+            "np.log(ratio)",
+            "np.log((probs + 1e-12) / (probs_new + 1e-12))",
+            "",
+        ),
+        (
             "policies swapped",
             "there =",
             "probs, probs_new = probs_new, probs\n    there =",
@@ -298,7 +306,7 @@ def divergence(rho, probs, probs_new):
             "zeros filled up",
             "there = probs > 0",
             "probs = probs + 1e-6\n    there = probs > 0",
-            "the formula; work out this entry by hand",
+            "its accuracy",
         ),
         (
             "for two actions only",
@@ -449,8 +457,13 @@ def trace_limit(P, R, p0, gamma, lam, probs, scores):
         ),
         ("lambda alone", "short = gamma * lam", "short = lam", "the discount of Q is lambda alone"),
         ("FIM left out", "np.linalg.pinv(fim, rcond=1e-10, hermitian=True) @ ", "", "FIM is missing"),
-        ("rho at gamma lambda as well", "one - gamma * P_pi.T", "one - gamma * lam * P_pi.T", ""),
-        ("M11: not transposed", "P_pi.T", "P_pi", ""),
+        (
+            "rho at gamma lambda as well",
+            "one - gamma * P_pi.T",
+            "one - gamma * lam * P_pi.T",
+            "rho is at the discount gamma lambda",
+        ),
+        ("M11: not transposed", "P_pi.T", "P_pi", "P_pi is not transposed in rho"),
         ("the discount of the next state is gamma", "R + short * P", "R + gamma * P", "lambda does nothing"),
         ("the sign", "return ", "return -", "the sign"),
         (

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+import pgtlab
 from tests.exercises.problem_sets import assigned, bank, functions, names_in, problem_sets
 
 SETS = problem_sets()
@@ -94,24 +95,28 @@ def test_headings_state_the_points(problem_set):
 
 
 @each_set
-def test_the_start_names_points_and_what_is_switched_off(problem_set):
+def test_the_start_names_points_and_what_of_pgtlab_is_there(problem_set):
     said = problem_set.cells["intro"].source
     data = problem_set.notebook.metadata["pgtgrade"]
     assert data["set"] == problem_set.name
     assert data["title"].lower() in said.splitlines()[0].lower()
     assert "**20 points**" in said
-    assert all(f"`{name}`" in said for name in data["switched_off"])
-    assert data["switched_off"] == sorted(data["switched_off"])
+    assert data["needs"] == ["checks"]
+    assert "When the set is graded, `pgtlab` has `checks` and nothing else" in said
 
 
 @each_question
-def test_visible_checks_are_calls_that_need_nothing_switched_off(problem_set, question):
+def test_visible_checks_are_calls_that_need_nothing_but_checks(problem_set, question):
     check = problem_set.cells[f"check-{question}"].source
     for line in ast.parse(check).body:
         assert ast.unparse(line).startswith(("checks.answer(", "checks.sampled_answer(")), ast.unparse(line)
     data = [cell.source for name, cell in problem_set.cells.items() if name.startswith("data-")]
     used = set().union(*map(names_in, [check, *data, problem_set.solution(question)]))
-    assert not used & set(problem_set.notebook.metadata["pgtgrade"]["switched_off"])
+    assert not used & {"pgtlab", *pgtlab.__all__}
+    setup = problem_set.cells["setup"].source
+    assert [line for line in setup.splitlines() if "import" in line and "pgtlab" in line] == [
+        "from pgtlab import checks"
+    ]
 
 
 @each_question

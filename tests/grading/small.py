@@ -31,7 +31,7 @@ TEST_HALF = """\
 from pgtgrade import drawn
 
 x = drawn("small", "half").random(3)
-checks.answer(half, x, shape=(3,), known=x / 2, mistakes={"x is doubled": 2 * x})
+checks.answer(half, x, shape=(3,), known=x / 2, mistakes={"x is doubled": 2 * x}, cause="2")
 ### END HIDDEN TESTS"""
 
 TEST_MASS = """\
@@ -74,7 +74,7 @@ def source():
         _marked(new_markdown_cell("## 3. Why (2 points)\n\nWhy do the distances shrink?"), "q-why"),
         _marked(new_markdown_cell(DERIVE), "derive-why", locked=False, grade=True, solution=True, points=2),
     ]
-    about = {"set": "small", "title": "A small set", "switched_off": ["state_visitation"]}
+    about = {"set": "small", "title": "A small set", "needs": ["checks"]}
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return new_notebook(cells=cells, metadata={"kernelspec": kernel, "pgtgrade": about})
 

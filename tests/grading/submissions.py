@@ -41,10 +41,15 @@ def submission(*extra, at=None, **sources):
     return cells
 
 
-def examined(*extra, at=None, limits=LIMITS, hidden=(), source=None, secret="a secret", **sources):
+def examined(
+    *extra, at=None, limits=LIMITS, hidden=(), source=None, secret="a secret", student="", **sources
+):
     """Return what the examination of such a submission finds."""
     cells = submission(*extra, at=at, **sources)
-    return examine(cells, source or small.source(), limits=limits, isolation=isolation(hidden), secret=secret)
+    way = isolation(hidden)
+    return examine(
+        cells, source or small.source(), limits=limits, isolation=way, secret=secret, student=student
+    )
 
 
 def many(codes, *extra):
@@ -57,12 +62,13 @@ def many(codes, *extra):
     mine, cells = [new_code_cell(each) for each in extra], [small.cell(source, "setup")]
     for k, (name, code) in enumerate(codes.items()):
         answer = new_code_cell(code.replace("half", f"half{k}"))
-        answer["metadata"]["nbgrader"] = {**kind, "grade_id": name}
+        right = new_code_cell(f"def half{k}(x):\n    return x / 2")
+        answer["metadata"]["nbgrader"] = right["metadata"]["nbgrader"] = {**kind, "grade_id": name}
         check = f"checks.answer(half{k}, x, shape=(3,), known=x / 2)"
         test = new_code_cell(f"x = np.array([1.0, 2.0, 3.0])\n{check}")
         test["metadata"]["nbgrader"] = {**kind, "grade": True, "solution": False, "points": 1}
         test["metadata"]["nbgrader"]["grade_id"] = f"test-{name}"
-        cells += [answer, test]
+        cells += [right, test]
         mine.append(answer)
     mine = [cells[0], *mine, small.cell(source, "mass")]
     source["cells"] = [*cells, *(small.cell(source, each) for each in ("mass", "test-mass"))]

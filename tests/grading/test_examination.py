@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 
 import pytest
 
 from pgtgrade import drawn, released
-from pgtgrade.examination import Limits, examine
+from pgtgrade.examination import Limits, examine, examine_here
+from pgtgrade.instances import instances_of
+from pgtgrade.isolation import unsafe
 from tests.grading import small
 from tests.grading.submissions import FULL, LIMITS, examined, isolation, printed, submission
 
@@ -50,9 +53,12 @@ def test_an_untouched_submission_is_graded_and_gets_no_points():
     ("code", "said"),
     [
         ("def half(x):\n    return 2 * x", "Likely cause: x is doubled"),
-        ("def half(x):\n    y = x\n    return y[7]", "IndexError: index 7 is out of bounds"),
+        (
+            "def half(x):\n    y = x\n    return y[7]",
+            "expected an answer, got IndexError. Likely cause: line 3",
+        ),
         ("raise RuntimeError('at the top')", "NameError: no cell defines half"),
-        ("def half(x):\n    return x / 2\nhalf.__call__ = half = None", "'NoneType' object is not callable"),
+        ("def half(x):\n    return x / 2\nhalf.__call__ = half = None", "got TypeError"),
     ],
 )
 def test_a_wrong_answer_costs_its_own_question(code, said):
@@ -75,7 +81,7 @@ NOTEBOOKS_DO = {
     "from multiprocessing import Pool\nwith Pool(2) as pool: print(pool.map(abs, [-1, -2]))": "[1, 2]",
     "from IPython.display import HTML, display\ndisplay(HTML('<b>'))": "HTML object",
     "import warnings\nwarnings.warn('careful')": "careful",
-    "import scipy.linalg, pgtlab\npgtlab.gallery.two_states()": "FiniteMDP",
+    "import scipy.linalg, pgtlab\npgtlab.checks.agree(a=1, b=1)": "agree within",
     "try:\n    input('a word ')\nexcept EOFError:\n    print('nobody')": "nobody",
 }
 
@@ -94,18 +100,122 @@ def test_what_notebooks_do_works():
 # --- hidden instances ------------------------------------------------------------------------------
 
 
-def test_the_instances_depend_on_the_secret_and_the_secret_stays_outside(monkeypatch):
-    monkeypatch.delenv("PGTGRADE_SECRET", raising=False)
-    seen = "def mass(rho):\n    raise ValueError(str(rho))"
-    messages = {
-        secret: examined(secret=secret, mass=seen).hidden["test-mass"][1] for secret in ("one", "two", None)
-    }
-    assert len(set(messages.values())) == 3
-    assert str(drawn("small", "mass").random(5)) in messages[None].replace("\n", "\n")
-    monkeypatch.setenv("PGTGRADE_SECRET", "one")
-    assert str(drawn("small", "mass").random(5)) in messages["one"]
-    # The one of the environment counts for nothing if another is handed over.
-    assert examined(secret=None, mass=seen).hidden["test-mass"][1] == messages[None]
+#: What a function is called with, found by what it is told: right from a bound on, wrong below.
+def told(secret, student, monkeypatch):
+    """Return the hidden instance of a student under a secret, as the judge draws it."""
+    monkeypatch.setenv("PGTGRADE_SECRET", secret)
+    with instances_of(student):
+        return drawn("small", "mass").random(5).sum()
+
+
+def test_the_instances_depend_on_secret_and_student_and_the_secret_stays_outside(monkeypatch):
+    sums = {(a, b): told(a, b, monkeypatch) for a in ("one", "two") for b in ("ada", "bob")}
+    assert len(set(sums.values())) == 4
+    monkeypatch.setenv("PGTGRADE_SECRET", "two")
+    # A table with one student's instance serves no other, and none under another secret.
+    for (secret, student), right in sums.items():
+        mass = f"def mass(rho):\n    return {right!r}"
+        points = {(a, b): examined(secret=a, student=b, mass=mass).hidden["test-mass"][0] for a, b in sums}
+        assert points == {key: 3.0 * (key == (secret, student)) for key in sums}
+        break
+
+
+LEAKS = {
+    "an exception with its argument": "def half(x): raise ValueError(str(x))",
+    "an exception named for it": "def half(x): raise type(f'x{x[0]}'.replace('.', '_'), (Exception,), {})()",
+    "words of ours": "def half(x): raise NameError(f'no cell defines half{x[0]}')",
+    "a class named for it": "def half(x): return type(f'x{x[0]}', (), {})()",
+    "its own number": "def half(x): return 3 * x",
+    "a line of text": "def half(x): return str(x)",
+}
+
+
+@pytest.mark.parametrize("code", LEAKS.values(), ids=LEAKS)
+def test_nothing_that_a_function_was_called_with_is_told(code):
+    source = small.with_sources(
+        small.source(),
+        test_half="x = np.array([0.8125, 7.0])\nchecks.answer(half, x, shape=(2,), known=x / 2)",
+    )
+    found = examine_here({"half": code}, source)["test-half"]
+    assert found[0] == 0
+    assert not re.search("8125|4375", found[1]), found[1]
+
+
+def test_an_instance_on_which_the_sets_own_answer_fails_is_drawn_again():
+    # Every other draw is no good, as where a method of ours does not converge.
+    hidden = "import pgtgrade\nx = pgtgrade.drawn('small', 'half').random(3)\n"
+    hidden += (
+        "if x[0] < 0.4: raise np.linalg.LinAlgError('it does not converge')\nassert (half(x) == x / 2).all()"
+    )
+    source = small.with_sources(small.source(), test_half=hidden)
+    for student in "abcdef":
+        with instances_of(student):
+            first = drawn("small", "half").random(3)[0]
+        if first < 0.4:
+            break
+    assert examined(source=source, student=student, secret=None).hidden["test-half"] == (1.0, None)
+    never = small.with_sources(small.source(), test_half="assert half(np.ones(2))[0] == 3, 'three'")
+    found = examined(source=never)
+    assert (found.status, found.reason) == ("not graded", "the source's own answer fails in test-half: three")
+
+
+# --- what counts, and what is noted ----------------------------------------------------------------
+
+
+def test_an_answer_that_was_right_after_its_check_counts():
+    rebound = "half = half(np.ones(3))[0]"
+    found = examined(rebound, at="q-mass")
+    assert found.hidden == FULL
+    assert found.notes == ["test-half is right as it stood after its check, and not any more at the end"]
+    # and so does one that is right at the end only
+    late = "def half(x):\n    return x / 2"
+    found = examined(late, at="q-mass", half="def half(x):\n    return x")
+    assert (found.hidden, found.notes) == (FULL, [])
+    found = examined(rebound, at="q-mass", half="def half(x):\n    return x")
+    loses(found, "half", "got TypeError")
+
+
+def test_a_sum_of_ones_own_costs_nothing():
+    found = examined("sum = 3", at="q-mass", half="def half(x):\n    return x / sum([1, 1])")
+    assert found.hidden == FULL
+
+
+def test_what_hidden_calls_leave_behind_is_never_shown():
+    keeps = "seen = []\ndef half(x):\n    seen.append(x)\n    return x / 3"
+    found = examined("print('seen:', seen)", at="q-mass", half=keeps)
+    loses(found, "half", "not right within")
+    # Of the calls that it has seen only that of the visible check is told.
+    assert [printed(each) for each in found.outputs if "seen" in printed(each)] == ["seen: [array([2.])]\n"]
+
+
+def test_the_solution_of_the_book_is_noted():
+    source = small.source()
+    small.cell(source, "half")["source"] = (
+        "def half(x):\n    ### BEGIN SOLUTION\n    y = x + x\n    z = y / 4\n    return z\n"
+        "    ### END SOLUTION"
+    )
+    copied = 'def half(a):\n    "Half."\n    b = (a + a)  # twice\n    c = b / 4\n    return c'
+    found = examined(source=source, half=copied)
+    assert (found.hidden, found.notes) == (FULL, ["the book's solution, but for names and layout: half"])
+    assert examined(source=source).notes == []
+
+
+def test_what_a_submission_imports_afresh_is_noted():
+    code = "import sys, pgtlab\nsys.modules.pop('pgtlab')"
+    found = examined(code, "from pgtlab.visitation import chain")
+    assert found.notes == ["reaches for more of pgtlab than there is: cell 4, cell 5"]
+
+
+def test_lines_are_counted_from_the_top_of_the_cell():
+    found = examined(half="\n\n  \ndef half(x):\n    return x[7]")
+    loses(found, "half", "line 5 of the cell or file, `return x[7]`")
+
+
+@pytest.mark.parametrize("code", ["import sys\nsys.stdout = sys.stderr = None", "raise KeyboardInterrupt"])
+def test_a_cell_that_breaks_off_or_throws_its_output_away_costs_nothing(code):
+    found = examined(code, "print('here')")
+    assert (found.hidden, found.notes) == (FULL, [])
+    assert printed(found.outputs[4]) == "here\n"
 
 
 # --- what does not end -----------------------------------------------------------------------------
@@ -215,7 +325,7 @@ def test_too_many_ends_are_not_graded_and_say_why():
 def test_a_process_that_a_cell_forks_answers_for_nobody():
     code = "import os\nif os.fork() == 0:\n    half = lambda x: x / 2"
     found = examined(code, half="half = None")
-    loses(found, "half", "'NoneType' object is not callable")
+    loses(found, "half", "got TypeError")
 
 
 # --- what is the set's own fault -------------------------------------------------------------------
@@ -240,12 +350,12 @@ def test_a_fault_of_the_set_is_no_fault_of_the_student(cell, code, reason):
     assert found.reason.startswith(reason)
 
 
-def test_a_name_of_a_function_that_is_not_there_to_be_switched_off_is_the_sets_fault():
+def test_a_need_of_what_pgtlab_has_not_is_the_sets_fault():
     source = small.source()
-    source["metadata"]["pgtgrade"]["switched_off"] = ["state_visits"]
+    source["metadata"]["pgtgrade"]["needs"] = ["chekcs"]
     found = examined(source=source)
     assert found.status == "not graded"
-    assert "has no attribute 'state_visits'" in found.reason
+    assert "the set needs 'chekcs', which is no room of pgtlab" in found.reason
 
 
 def test_a_judge_that_dies_leaves_a_reason(monkeypatch):
@@ -262,3 +372,49 @@ def test_a_judge_that_does_not_answer_is_killed(monkeypatch):
     limits = Limits(cell_seconds=0.5, total_seconds=0.5)
     found = examined(limits=limits)
     assert found.reason == "the judge ended without a verdict: no word within 3 s"
+
+
+def test_a_set_of_the_old_form_is_refused():
+    source = small.source()
+    source["metadata"]["pgtgrade"]["switched_off"] = ["state_visitation"]
+    assert "the metadata have switched_off; expected, in its place, needs" in examined(source=source).reason
+
+
+# --- what is not there -----------------------------------------------------------------------------
+
+#: Ways back to what a set asks for, each of which would print "there".
+AFRESH = {
+    "by name": "import pgtlab\npgtlab.state_visitation()",
+    "by its room": "from pgtlab.visitation import state_visitation\nprint('there')",
+    "imported again": "import sys\nfor name in [n for n in sys.modules if n.startswith('pgtlab')]:\n"
+    "    del sys.modules[name]\nimport pgtlab.visitation\nprint('there')",
+    "in a process of its own": "import subprocess, sys\nrun = subprocess.run([sys.executable, '-c', "
+    "f'import sys; sys.path[:0] = {sys.path!r}; import pgtlab.visitation; print(\"there\")'], "
+    "capture_output=True, text=True)\nprint(run.stdout + run.stderr)",
+    "by its file": "import glob, sys\nfound = [path for root in {*sys.path, '/grader'} "
+    "for path in glob.glob(root + '/pgt*/visitation*')]\nprint('there' if found else 'not there')",
+}
+
+
+def test_what_a_set_does_not_need_is_not_there_in_whatever_way_one_asks():
+    found = examined(*AFRESH.values())
+    assert found.hidden == FULL
+    said = dict(zip(AFRESH, map(printed, found.outputs[3:]), strict=False))
+    assert "state_visitation is not there when this set is graded" in said["by name"]
+    assert "No module named 'pgtlab.visitation'" in said["by its room"]
+    assert "No module named 'pgtlab.visitation'" in said["imported again"]
+    assert "No module named 'pgtlab.visitation'" in said["in a process of its own"]
+    assert said["by its file"] == "not there\n"
+
+
+def test_an_import_that_is_not_used_costs_nothing():
+    half = "import pgtlab\nfrom pgtlab import FiniteMDP, gallery\ndef half(x):\n    return x / 2"
+    assert examined(half=half).hidden == FULL
+
+
+def test_without_isolation_it_is_not_there_either():
+    cells = submission("import pgtlab\npgtlab.state_visitation()", "import pgtlab.visitation")
+    found = examine(cells, small.source(), limits=LIMITS, isolation=unsafe(), secret=None)
+    assert found.hidden == FULL
+    assert "is not there when this set is graded" in printed(found.outputs[3])
+    assert "No module named 'pgtlab.visitation'" in printed(found.outputs[4])

@@ -16,17 +16,23 @@ def test_the_instructors_solutions_get_all_points():
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("def half(x):\n    return 2 * x", r"half: entry \[0\] is .* Likely cause: x is doubled"),
+        (
+            "def half(x):\n    return 2 * x",
+            "half: not right within 1e-08 in a case that you do not see. Likely cause: x is doubled",
+        ),
         ("def half(x):\n    pass", "half: expected an answer, got None"),
-        ("def half(x):\n    raise KeyError('x')", "half: expected an answer, got KeyError: .x.$"),
+        ("def half(x):\n    raise KeyError('x')", "half: expected an answer, got KeyError$"),
         ("def half(x):\n    return {1, 2}", "half: expected an answer, got TypeError: half returns set"),
         ("def half(x):\n    return x.astype(str)", r"half: expected numbers of shape \(3,\), got list"),
-        ("def half(x):\n    return half", "half returns function; expected numbers or arrays"),
-        ("def half(x, y):\n    return x / 2", "TypeError: half.. missing 1 required positional"),
-        ("half = 3", "half: expected an answer, got TypeError: 'int' object is not callable"),
+        ("def half(x):\n    return half", "half returns function; expected numbers"),
+        ("def half(x, y):\n    return x / 2", "TypeError: half.. takes other arguments than it is given"),
+        ("half = 3", "half: expected an answer, got TypeError$"),
         ("def halve(x):\n    return x / 2", "got NameError: no cell defines half"),
         ("def half(x)\n    return x / 2", "got NameError: no cell defines half"),
-        ("from pgtlab import state_visitation\nhalf = state_visitation", "state_visitation is switched off"),
+        (
+            "from pgtlab import state_visitation\nhalf = state_visitation",
+            "of pgtlab it calls what is not there when this set is graded",
+        ),
     ],
 )
 def test_a_wrong_answer_costs_its_own_question(code, said):
@@ -43,7 +49,7 @@ def test_a_hard_coded_answer_passes_what_is_visible_alone():
     assert examine_here(answers, small.source())["test-mass"][0] == 0
 
 
-def test_what_is_switched_off_is_on_again_afterwards():
+def test_what_is_not_there_is_there_again_afterwards():
     import pgtlab
 
     def place():
@@ -52,7 +58,7 @@ def test_what_is_switched_off_is_on_again_afterwards():
     before = place()
     answers = {"half": "import pgtlab\nout = pgtlab.state_visitation\ndef half(x):\n    out()"}
     points, said = examine_here(answers, small.source())["test-half"]
-    assert (points, "is switched off" in said) == (0.0, True)
+    assert (points, "is not there when this set is graded" in said) == (0.0, True)
     assert place() == before
 
 
@@ -74,12 +80,12 @@ def test_a_function_that_writes_into_its_argument_is_seen_to_do_so():
 def test_a_protected_array_stays_protected():
     protected = "x = np.ones(3)\nx.flags.writeable = False\nhalf(x)"
     points, said = in_one("def half(x):\n    x /= 2\n    return x", protected)
-    assert (points, said) == (0.0, "ValueError: output array is read-only")
+    assert (points, said) == (0.0, "ValueError")
 
 
 def test_a_function_that_calls_for_more_than_is_there_ends_only_itself():
     points, said = in_one("import sys\ndef half(x):\n    sys.exit(3)", "half(1.0)")
-    assert (points, said) == (0.0, "SystemExit: 3")
+    assert (points, said) == (0.0, "Exception")
 
 
 def test_an_unknown_question_is_refused():

@@ -36,8 +36,8 @@ def holed(monkeypatch, course, change):
     """Probe behind walls that a test has changed, and return what the probe says."""
     whole = walls.command_line
 
-    def command_line(*arguments):
-        return change(whole(*arguments))
+    def command_line(*arguments, **named):
+        return change(whole(*arguments, **named))
 
     monkeypatch.setattr(walls, "command_line", command_line)
     with pytest.raises(IsolationError) as error:

@@ -104,7 +104,7 @@ def test_deleted_cells_come_back_in_their_place(chosen):
     notebook["cells"] = [cell for cell in notebook["cells"] if cell["id"] not in gone]
     found = prepared(notebook, chosen)
     assert names(found) == list(chosen.cells)
-    assert found.notes == ["deleted, and put back: intro, setup, check-half, test-half and 1 more"]
+    assert found.notes == ["deleted, and put back: intro, setup, check-half, q-why"]
 
 
 def test_a_deleted_answer_is_missing_and_not_put_back(chosen):
@@ -137,8 +137,8 @@ def test_without_metadata_and_ids_a_solution_is_known_by_its_function(chosen):
     found = prepare(json.dumps(notebook).encode(), chosen)
     assert found.answers["half"].startswith("def half(x):\n    return x / 2")
     assert found.answers["mass"] == "def mass(rho):\n    return rho.sum()"
-    assert found.answers["derive-why"] is None
-    assert set(chosen.cells) - {"derive-why"} <= set(names(found))
+    assert found.answers["derive-why"] == "YOUR ANSWER HERE"
+    assert set(chosen.cells) <= set(names(found))
     # the data and the checks come back in their place, and run before and after the answer
     order = names(found)
     assert order.index("setup") < order.index("half") < order.index("check-half") < order.index("mass")
@@ -153,6 +153,34 @@ def test_ids_as_colab_keeps_them(chosen):
     assert small_set.notes == [
         "metadata missing, recognised all the same: intro, setup, q-half, half and 8 more"
     ]
+
+
+def test_without_metadata_and_ids_locked_cells_and_derivations_are_known_by_their_place_and_text(chosen):
+    notebook = small.with_sources(worked(chosen), derive_why="It halves.")
+    for cell in notebook["cells"]:
+        cell["metadata"] = {}
+        cell.pop("id")
+        cell["source"] = (
+            cell["source"].replace("\n", " \r\n") if "half(x)" not in cell["source"] else cell["source"]
+        )
+    found = prepare(json.dumps(notebook).encode(), chosen)
+    assert [each for each in names(found) if each] == list(chosen.cells)
+    assert found.answers["derive-why"] == "It halves."
+    assert not [each for each in found.notes if "deleted" in each]
+    assert not found.own_text
+
+
+def test_an_import_that_was_added_to_a_locked_cell_runs_after_it(chosen):
+    setup = chosen.cells["setup"]["source"]
+    added = (
+        "import math, os  # mine\nfrom scipy import linalg\n    import sys\nnp = 3\nimport os; os._exit(0)"
+    )
+    notebook = small.with_sources(worked(chosen), setup=f"{setup}\n{added}")
+    found = prepared(notebook, chosen)
+    at = names(found).index("setup")
+    assert found.cells[at]["source"] == setup
+    assert found.cells[at + 1]["source"] == "import math, os  # mine\nfrom scipy import linalg"
+    assert found.notes == ["edited, and put back as released: setup"]
 
 
 def test_of_duplicates_the_one_with_the_released_id_counts(chosen):
