@@ -63,17 +63,20 @@ def check(options):
 
     chosen, _ = _opened(options)
     found = proving.faults(chosen)
-    fallen, silent, unseen = (0, [], []) if found else proving.slipped(chosen)
-    for each in (*found, *silent):
+    for each in found:
         print(f"FAULT  {each}")
-    for each in unseen:
-        print(f"unseen {each}")
     if found:
         return SOME_NOT_GRADED
-    print(f"{chosen.name}: its own answers pass, and {fallen} slips in them fall.")
-    if unseen:
-        print("What is unseen changes nothing, or shows that a case is missing.")
-    return SOME_NOT_GRADED if silent else DONE
+    slips = proving.slipped(chosen)
+    for words, those in (
+        ("FAULT: the hidden test does not say why", slips.silent),
+        ("seen by the hidden test alone", slips.late),
+        ("seen by nothing: it changes nothing, or a case is missing", slips.unseen),
+    ):
+        for each in those:
+            print(f"{each} ({words})")
+    print(f"{chosen.name}: its own answers pass, and {slips.fallen} slips in them fall.")
+    return SOME_NOT_GRADED if slips.silent else DONE
 
 
 def grade(options):

@@ -5,7 +5,11 @@ from __future__ import annotations
 import ast
 import copy
 import re
+import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from pgtgrade import source as sources
 from pgtgrade.here import examine_here, visible_here
@@ -135,6 +139,28 @@ _CHANGES = [
 ]
 
 
+@dataclass
+class Slips:
+    """What becomes of the classic slips.
+
+    Attributes
+    ----------
+    fallen : int
+        How many the hidden tests see.
+    late : list of str
+        Those among them that no visible check sees.
+    silent : list of str
+        Those for which the hidden test does not say why.
+    unseen : list of str
+        Those that nothing sees: they change nothing, or show that a case is missing.
+    """
+
+    fallen: int = 0
+    late: list = field(default_factory=list)
+    silent: list = field(default_factory=list)
+    unseen: list = field(default_factory=list)
+
+
 def slipped(problem_set):
     """Return what becomes of the classic slips in each answer.
 
@@ -145,26 +171,27 @@ def slipped(problem_set):
 
     Returns
     -------
-    (int, list of str, list of str)
-        How many fall; those that fall by a hidden test that does not say why; and those that nothing sees,
-        which change nothing, or show that a case is missing.
+    Slips
     """
-    source = sources.read(problem_set.notebook)
-    fallen, silent, unseen = 0, [], []
+    source, found = sources.read(problem_set.notebook), Slips()
     for question in problem_set.questions:
         if question.by_hand:
             continue
         check = source.place(question.cell)
         for words, code in slips(source.solutions[question.answer]):
-            answer = {question.answer: code}
-            seen = visible_here(answer, problem_set.notebook, [check])[check]
-            said = examine_here(answer, problem_set.notebook, [question.cell])[question.cell][1]
-            fallen += said is not None
+            answer, words = {question.answer: code}, f"{question.name}, {words}"
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                seen = visible_here(answer, problem_set.notebook, [check])[check]
+                said = examine_here(answer, problem_set.notebook, [question.cell])[question.cell][1]
+            found.fallen += said is not None
             if said is None and seen is None:
-                unseen.append(f"{question.name}, {words}")
-            elif said is not None and seen is None and "Likely cause" not in said:
-                silent.append(f"{question.name}, {words}: {said}")
-    return fallen, silent, unseen
+                found.unseen.append(words)
+            elif seen is None and "Likely cause" not in said:
+                found.silent.append(f"{words}: {said}")
+            elif seen is None:
+                found.late.append(words)
+    return found
 
 
 def published(folder):

@@ -195,7 +195,7 @@ def _recognised(cells, problem_set, notes):
         if name not in claimed and text and text in texts:
             claimed[name] = [texts.pop(text)]
             stripped.append(name)
-    # A derivation is the first text of their own below its question.
+    # Where a question was known by its text alone, the derivation is the text below it.
     taken = {index for indices in claimed.values() for index in indices}
     for above, name in itertools.pairwise(names):
         cell = names[name]

@@ -682,6 +682,16 @@ def by_place(P_pi, r_pi, p0, gamma):
     Answer(
         "by-place",
         "wrong",
+        "a start in state 0, whatever p0 is",
+        """
+def by_place(P_pi, r_pi, p0, gamma):
+    first = np.eye(len(p0))[0]
+    return np.linalg.solve(np.eye(len(p0)) - gamma * P_pi.T, first) * r_pi
+""",
+    ),
+    Answer(
+        "by-place",
+        "wrong",
         "sorted by where one starts: the same total",
         """
 def by_place(P_pi, r_pi, p0, gamma):
@@ -739,6 +749,7 @@ def by_place(P_pi, r_pi, p0, gamma):
     rho = np.linalg.lstsq(np.eye(len(p0)) - P_pi.T, p0, rcond=None)[0]
     return rho * r_pi
 """,
+        says="Likely cause: gamma, or the visits",
     ),
     Answer(
         "by-place",
@@ -780,6 +791,7 @@ def by_place(P_pi, r_pi, p0, gamma):
     rho = np.linalg.solve(np.eye(len(p0)) - gamma * P_pi.T, p0)
     return gamma * rho * r_pi
 """,
+        says="all entries are 0.75 times",
     ),
     Answer(
         "by-place",
@@ -789,6 +801,7 @@ def by_place(P_pi, r_pi, p0, gamma):
 def by_place(P_pi, r_pi, p0, gamma):
     return np.array([6.0, 4.0, -2.0])
 """,
+        says="expected shape (2,)",
     ),
     # --- small-step --------------------------------------------------------------------------------------
     Answer(

@@ -381,14 +381,19 @@ def literal_limit(P, R, p0, gamma, probs, scores):
             "this is the expected update",
         ),
         ("the sign", "return ", "return -", "the sign"),
-        ("M11: not transposed", "P_pi.T", "P_pi", ""),
+        ("M11: not transposed", "P_pi.T", "P_pi", "P_pi is not transposed in rho"),
         (
             "rho divided by its mass on one side",
             "    right =",
             "    fim = fim / rho.sum()\n    right =",
             "or a weight is wrong",
         ),
-        ("rho left out", "    fim =", "    rho = np.ones_like(rho)\n    fim =", ""),
+        (
+            "rho left out",
+            "    fim =",
+            "    rho = np.ones_like(rho)\n    fim =",
+            "Likely cause: rho, or a weight",
+        ),
         ("visits without discount", "gamma * P_pi.T", "0.5 * P_pi.T", ""),
         (
             "a reward too late",
@@ -400,7 +405,7 @@ def literal_limit(P, R, p0, gamma, probs, scores):
             "next score not averaged: bootstraps on the same action",
             "probs, scores, scores)",
             "probs, scores, scores - gamma * np.einsum('sap,pak->sak', P, scores))",
-            "",
+            "Likely cause: rho, or a weight",
         ),
         (
             "solve, which needs full rank",
@@ -417,6 +422,7 @@ def literal_limit(P, R, p0, gamma, probs, scores):
 def literal_limit(P, R, p0, gamma, probs, scores):
     return -np.ones(scores.shape[2])
 """,
+        says="P_pi is not transposed in rho",
     ),
     # --- traces ------------------------------------------------------------------------------------------
     Answer(

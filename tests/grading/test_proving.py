@@ -6,7 +6,7 @@ import pytest
 
 from pgtgrade.__main__ import main
 from pgtgrade.problem_sets import ProblemSet
-from pgtgrade.proving import faults, published, slipped, slips
+from pgtgrade.proving import Slips, faults, published, slipped, slips
 from tests.grading import small
 
 
@@ -58,7 +58,7 @@ def test_slips_fall_and_those_that_nothing_sees_are_named():
         "line 2: / for *",
     ]
     source = small.with_sources(small.source(), half=small.HALF.replace("x / 2", "x / 2 + 0"))
-    assert slipped(ProblemSet("small", source, "")) == (1, [], ["half, line 4: - for +"])
+    assert slipped(ProblemSet("small", source, "")) == Slips(1, [], [], ["half, line 4: - for +"])
 
 
 def test_a_slip_that_falls_without_a_word_is_named():
@@ -70,9 +70,9 @@ def test_a_slip_that_falls_without_a_word_is_named():
         check_half="checks.answer(half, np.array([0.0]), shape=(1,), known=[0.0])",
         test_half=hidden,
     )
-    fallen, silent, _ = slipped(ProblemSet("small", source, ""))
-    assert fallen >= 1
-    assert "half, line 4: * for /: no" in silent
+    found = slipped(ProblemSet("small", source, ""))
+    assert found.fallen >= 1
+    assert "half, line 4: * for /: no" in found.silent
 
 
 def test_release_refuses_a_set_that_is_not_sound_and_warns_while_solutions_are_published(tmp_path, capsys):
