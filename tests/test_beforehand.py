@@ -1,5 +1,7 @@
 """The notebooks of a build run beforehand, side by side, and afresh each time."""
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +24,8 @@ exclude_patterns = ["html", "jupyter_execute"]
 """
 RECORD = "with open('runs.txt', 'a') as file:\n    print({name!r}, file=file)\nprint({name!r}, 6 * 7)"
 
+PLOT = "\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
+
 
 @pytest.fixture
 def project(tmp_path):
@@ -39,9 +43,16 @@ def write(path, source):
     nbformat.write(new_notebook(cells=cells, metadata=kernel), path)
 
 
+def figures(project, page):
+    return re.findall(
+        r'<img[^>]* src="([^"]+)"', (project / "html" / f"{page}.html").read_text(encoding="utf-8")
+    )
+
+
 def build(project, *options):
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-d", "doctrees", *options, ".", "html"]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True)
+    inline = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, env=inline)
 
 
 def runs(project):
@@ -49,12 +60,16 @@ def runs(project):
 
 
 def test_each_notebook_runs_once_a_build_and_its_page_shows_what_came_out(project):
+    write(project / "one.ipynb", RECORD.format(name="one") + PLOT)
     done = build(project, "-W")
     assert done.returncode == 0, done.stderr
     assert runs(project) == ["one", "two"]
     assert f"ran 2 notebooks, {kernels.side_by_side()} side by side" in done.stdout
     for name in ("one", "two"):
         assert f"{name} 42" in (project / "html" / f"{name}.html").read_text(encoding="utf-8")
+    (drawn,) = figures(project, "one")
+    assert drawn.endswith(".svg")
+    assert (project / "html" / drawn).read_text(encoding="utf-8").count("<path") > 2
     # Nothing is left over for the next build, though no cell has changed.
     assert build(project, "-W", "-E").returncode == 0
     assert runs(project) == ["one", "one", "two", "two"]

@@ -22,6 +22,15 @@ from sphinx.util import logging
 
 from kernels import AsyncManager, side_by_side
 
+
+class DrawingManager(AsyncManager):
+    """Manager of a kernel that draws figures as SVG, sharp on every screen, and as PNG for the rest."""
+
+    def format_kernel_cmd(self, extra_arguments=None):
+        formats = "--InlineBackend.figure_formats={'svg', 'png'}"
+        return super().format_kernel_cmd([*(extra_arguments or ()), formats])
+
+
 logger = logging.getLogger(__name__)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -57,7 +66,7 @@ def run_beforehand(app: Sphinx, env, pages: list[str]) -> None:
             cwd=str(Path(env.doc2path(page)).parent),
             timeout=config.execution_timeout,
             allow_errors=config.execution_allow_errors,
-            kernel_manager_class=AsyncManager,
+            kernel_manager_class=DrawingManager,
         )
 
     found = {page: each for page in pages if (each := notebook(app, page)) is not None}

@@ -156,6 +156,7 @@ WITHOUT_COLUMN = {
         "one_knob",
         "short_corridor",
         "two_states",
+        "wind_turbine",
     },
     "it judges answers, whose extremes are in test_checks_answers": {"answer", "caught", "sampled_answer"},
 }
