@@ -21,7 +21,8 @@ class Absent:
 
 
 def __getattr__(name):
-    if name.startswith("__"):
+    # What Python or pytest asks a module for is no name of the package.
+    if name.startswith(("__", "pytest")):
         raise AttributeError(f"module 'pgtlab' has no attribute {name!r}")
     try:
         return importlib.import_module(f"pgtlab.{name}")
