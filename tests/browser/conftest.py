@@ -136,6 +136,15 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
+def whole_chromium(chromium):
+    """How to start a browser that reads its settings, as the one without windows does not."""
+    executable = next(filter(None, map(shutil.which, BROWSERS[1:])), None)
+    if executable is None:
+        missing(f"none of {', '.join(BROWSERS[1:])} is installed, and {BROWSERS[0]} reads no settings")
+    return chromium | {"executable_path": executable}
+
+
+@pytest.fixture(scope="session")
 def browser(chromium):
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright: see requirements-test.txt")
     with playwright.sync_playwright() as driver:

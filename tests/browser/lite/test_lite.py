@@ -198,11 +198,11 @@ def test_silence_is_said_too(notebook, small_site, answer):
     assert "has not come further for 30 seconds" in page.locator(f"{STATUS}[data-state=slow]").inner_text()
 
 
-def test_a_browser_that_blocks_storage_is_named_as_the_reason(small_site, browser, chromium, tmp_path):
+def test_a_browser_that_blocks_storage_is_named_as_the_reason(small_site, browser, whole_chromium, tmp_path):
     blocked = {"profile": {"default_content_setting_values": {"cookies": 2}}}  # the setting for all site data
     (tmp_path / "Default").mkdir()
     (tmp_path / "Default" / "Preferences").write_text(json.dumps(blocked), encoding="utf-8")
-    context = browser.browser_type.launch_persistent_context(tmp_path, **chromium)
+    context = browser.browser_type.launch_persistent_context(tmp_path, **whole_chromium)
     page = context.new_page()
     page.goto(small_site.notebook("small.ipynb"))
     status = page.locator(f"{STATUS}[data-state=failed]")
