@@ -7,11 +7,11 @@ from functools import singledispatch
 
 import numpy as np
 
-from pgtlab.chain import chain
 from pgtlab.estimators.signals import rewards_to_go
-from pgtlab.evaluation import Quadratic, action_values, advantages, state_values
+from pgtlab.exact.chains import chain
+from pgtlab.exact.values import Quadratic, action_values, advantages, state_values
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
-from pgtlab.policies.finite import sound_scores
+from pgtlab.policies.softmax import sound_scores
 from pgtlab.rollouts.paths import FinitePaths, LinearQuadraticPaths
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pgtlab import _validate
-from pgtlab.evaluation import Quadratic
+from pgtlab.exact.values import Quadratic
 from pgtlab.rollouts.paths import FinitePaths, Paths
 
 

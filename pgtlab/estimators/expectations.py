@@ -16,12 +16,12 @@ from functools import singledispatch
 import numpy as np
 
 from pgtlab import _validate
-from pgtlab.chain import chain
 from pgtlab.estimators.critics import matrix, table
-from pgtlab.evaluation import advantages
+from pgtlab.exact.chains import chain
+from pgtlab.exact.values import advantages
+from pgtlab.exact.visits import state_visitation
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
 from pgtlab.rollouts.horizon import checked
-from pgtlab.visitation import state_visitation
 
 
 @singledispatch

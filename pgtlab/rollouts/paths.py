@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from pgtlab import _validate
-from pgtlab.chain import chain
+from pgtlab.exact.chains import chain
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP
 from pgtlab.policies import FinitePolicy, LinearGaussianPolicy
 from pgtlab.rollouts.horizon import GeometricHorizon

@@ -9,8 +9,8 @@ import numpy as np
 
 from pgtlab import _validate
 from pgtlab._progress import progress
-from pgtlab.chain import chain
-from pgtlab.chain.finite import endless_state
+from pgtlab.exact.chains import chain
+from pgtlab.exact.finite_chain import endless_state
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
 from pgtlab.rollouts.alias import AliasTables
 from pgtlab.rollouts.horizon import GeometricHorizon, checked
