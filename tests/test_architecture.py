@@ -314,6 +314,30 @@ def test_the_package_exports_floors_1_to_7():
     assert all(hasattr(pgtlab, name) for name in pgtlab.__all__)
 
 
+@pytest.mark.parametrize("room", ["", *[f".{room}" for room in ROOMS if not room.startswith("_")]])
+def test_every_name_that_is_exported_is_there(room):
+    names = {}
+    exec(f"from pgtlab{room} import *", names)
+    assert [name for name in getattr(sys.modules[f"pgtlab{room}"], "__all__", []) if name not in names] == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_name_hides_the_file_of_a_room(path):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    name = ".".join(parts).removesuffix(".__init__")
+    found = {}
+    # Looked up name by name, as a reader does it, and not in `sys.modules` at once.
+    exec(f"import {name} as file", found)
+    assert found["file"] is sys.modules[name]
+
+
+def test_no_file_name_stands_twice_on_a_floor():
+    """A room of one file has its name; beside it `__init__` says what a room exports."""
+    for floor in set(FLOORS.values()):
+        names = [p.stem for p in SOURCES if FLOORS.get(room_of(p)) == floor and p.stem != "__init__"]
+        assert sorted(names) == sorted(set(names)), floor
+
+
 def test_every_folder_says_what_it_exports():
     """Their order is ruff's."""
     for path in PACKAGE.glob("*/__init__.py"):
