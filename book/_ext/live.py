@@ -1,7 +1,7 @@
 """Every code cell runs in the page: what a page says to `_static/live/page.js`, and which wheel it runs.
 
-Each code cell gets the id of its notebook's cell, and the page the settings: from where Python comes, where the
-wheel of pgtlab is, and which packages each cell will need, so that they are fetched while Python starts.
+Each code cell gets the id of its notebook's cell, and the page the settings: from where Python comes, where
+the wheel of pgtlab is, and which packages each cell will need, so that they are fetched while Python starts.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import inbrowser
 FILES = Path(__file__).resolve().parents[1] / "_static" / "live"
 sys.path.append(str(FILES))
 from pgtlive import names  # noqa: E402
+from pgtlive.page import Page  # noqa: E402
 
 #: Packages of Pyodide beside NumPy that the cells of the book import.
 PACKAGES = ("matplotlib", "scipy", "sympy")
@@ -51,10 +52,10 @@ def name_cells(app: Sphinx, doctree: nodes.document) -> None:
         if node.get("nb_element") == "cell_code" and "id" in (cell := cells[node["cell_index"]]):
             node["ids"].append(f"cell-{cell['id']}")
             shown.append(names.read(cell["id"], "".join(cell["source"])))
-    doctree["live_packages"] = packages(names.Page(shown))
+    doctree["live_packages"] = packages(Page(shown))
 
 
-def packages(page: names.Page) -> dict[str, list[str]]:
+def packages(page: Page) -> dict[str, list[str]]:
     """What each cell needs beside NumPy, by its id; cells that need no more are left out."""
     found = {}
     for cell in page.cells:

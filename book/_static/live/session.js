@@ -1,5 +1,5 @@
 // What a press starts: one worker with one Python, and the way of a cell through it. One job runs at a time.
-const MODULES = ["__init__.py", "names.py", "cells.py", "shown.py", "figures.py", "packages.py"];
+const MODULES = ["__init__.py", "names.py", "page.py", "cells.py", "shown.py", "figures.py", "packages.py"];
 const SILENCE = 30; // seconds without a word from Python while it starts
 const OFFLINE = "Python could not be fetched. Are you offline, or does a firewall or a blocker stop it? Run the cell again when that has changed.";
 const DEAD = "Python has stopped, probably for want of memory. What you typed is still there; run the cell again, and it starts afresh.";

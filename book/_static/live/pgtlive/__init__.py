@@ -1,1 +1,1 @@
-"""What the page does in Python: `names` finds what a cell needs, `cells` runs it, `shown` says what it shows."""
+"""Python in the page: `page` finds what a cell needs, `cells` runs it, `shown` says what it shows."""

@@ -1,8 +1,8 @@
 """Runs the cells of a page: each in the names that hold where it stands, and says what it shows as it goes.
 
-Every cell that has run keeps what it bound. Before a cell runs, the namespace is put together anew from the cells
-above it that it needs; of what it changes in place it gets a copy. So a cell gives the same when it runs again,
-and a cell further up is not touched by one further down.
+Every cell that has run keeps what it bound. Before a cell runs, the namespace is put together anew from the
+cells above it that it needs; of what it changes in place it gets a copy. So a cell gives the same when it
+runs again, and a cell further up is not touched by one further down.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ import types
 from collections.abc import Callable
 
 from pgtlive import names, shown
+from pgtlive.page import Page
 
 AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 class Within:
-    """Awaits a coroutine in one context, in which settings such as NumPy's for printing stay from cell to cell."""
+    """Awaits a coroutine in one context, where settings such as NumPy's for printing stay."""
 
     def __init__(self, context: contextvars.Context, coroutine) -> None:
         self.context = context
@@ -43,7 +44,7 @@ class Within:
 
 
 class Ran:
-    """What a cell left: the values of the names that it bound, under the mark of all that it computed from."""
+    """What a cell left: the values of the names that it bound, under the mark of what it computed from."""
 
     def __init__(self, key: str, values: dict) -> None:
         self.key = key
@@ -61,7 +62,7 @@ class Notebook:
         self.module = types.ModuleType("__main__")
         self.space = self.module.__dict__
         self.ran: dict[str, Ran] = {}
-        self.page = names.Page([])
+        self.page = Page([])
         self.context = contextvars.copy_context()
         self.emit = emit
         shown.display = self.display
@@ -77,15 +78,13 @@ class Notebook:
         for each in cells:
             cell = known.get(each["id"])
             if cell is None or cell.source != each["source"]:
-                cell = names.read(
-                    each["id"], each["source"], each.get("aside", False)
-                )
+                cell = names.read(each["id"], each["source"], each.get("aside", False))
             made.append(cell)
         if made != self.page.cells:
-            self.page = names.Page(made)
+            self.page = Page(made)
 
     def keys(self, ids: list[str]) -> dict[str, str]:
-        """The marks of all that these cells would compute from: another than before means another result."""
+        """The marks of what these cells would compute from: another one means another result."""
         return {id: self.page.key(self.page[id]) for id in ids}
 
     def behind(self, id: str, source: str) -> str:
@@ -94,7 +93,7 @@ class Notebook:
         cells = [cell for cell in self.page.cells if cell.id != hidden]
         at = next(i for i, cell in enumerate(cells) if cell.id == id) + 1
         cells.insert(at, names.read(hidden, source, aside=True))
-        self.page = names.Page(cells)
+        self.page = Page(cells)
         self.ran.pop(hidden, None)
         return hidden
 
@@ -110,9 +109,7 @@ class Notebook:
         }
 
     def fresh(self, cell: names.Cell) -> bool:
-        return cell.id in self.ran and self.ran[cell.id].key == self.page.key(
-            cell
-        )
+        return cell.id in self.ran and self.ran[cell.id].key == self.page.key(cell)
 
     # --- running ---
 
@@ -120,37 +117,20 @@ class Notebook:
         """Let the namespace hold what holds where a cell begins."""
         self.space.clear()
         self.space.update(
-            __name__="__main__",
-            __builtins__=__builtins__,
-            display=self.display,
-            get_ipython=lambda: None,
+            __name__="__main__", __builtins__=__builtins__, display=self.display, get_ipython=lambda: None
         )
         changes, own, memo = self.page.changes(cell), {}, {}
         for name, other in self.page.needs(cell).items():
             statements = self.page.imported(name, cell)
             for source, statement in statements:
                 code = ast.Module([statement], [])
-                exec(
-                    compile(code, source.filename, "exec", dont_inherit=True),
-                    self.space,
-                )
-            if (
-                not statements
-                and other.id in self.ran
-                and name in (held := self.ran[other.id].values)
-            ):
+                exec(compile(code, source.filename, "exec", dont_inherit=True), self.space)
+            if not statements and other.id in self.ran and name in (held := self.ran[other.id].values):
                 (own if name in changes else self.space)[name] = held[name]
-        for (
-            name,
-            value,
-        ) in (
-            own.items()
-        ):  # with one memo, so that what was one object stays one
+        for name, value in own.items():  # with one memo, so that what was one object stays one
             try:
                 self.space[name] = copy.deepcopy(value, memo)
-            except (
-                Exception
-            ):  # what cannot be copied is shared, as in any notebook
+            except Exception:  # what cannot be copied is shared, as in any notebook
                 self.space[name] = value
 
     def display(self, *objects, **_) -> None:
@@ -158,27 +138,16 @@ class Notebook:
             self.emit("display", data=shown.bundle(each))
 
     async def run(self, id: str, whole: bool = True) -> dict:
-        """Run one cell, whose needs have run; `whole` with all its imports, as when a reader asks for it."""
+        """Run one cell, whose needs have run; `whole` with all its imports, as when it is asked for."""
         return await Within(self.context, self._run(id, whole))
 
     async def _run(self, id: str, whole: bool) -> dict:
         cell = self.page[id]
         began = time.monotonic()
-        answer = {
-            "cell": id,
-            "key": self.page.key(cell),
-            "ok": True,
-            "error": None,
-            "missing": None,
-        }
+        answer = {"cell": id, "key": self.page.key(cell), "ok": True, "error": None, "missing": None}
         # a file of its own for each run, so that the lines in an error are those that ran
         lines = names.plain_python(cell.source).splitlines(keepends=True)
-        linecache.cache[cell.filename] = (
-            len(cell.source),
-            None,
-            lines,
-            cell.filename,
-        )
+        linecache.cache[cell.filename] = (len(cell.source), None, lines, cell.filename)
         sys.modules["__main__"] = self.module
         result = None
         try:
@@ -194,23 +163,12 @@ class Notebook:
                 finally:
                     shown.close_figures()
         except BaseException as error:  # SystemExit too is an answer to the reader, not an end of Python
-            answer |= {
-                "ok": False,
-                "error": self.error(error, cell),
-                "missing": missing(error),
-            }
+            answer |= {"ok": False, "error": self.error(error, cell), "missing": missing(error)}
             self.ran.pop(id, None)
         else:
             bound = cell.uses.binds | self.page.changes(cell)
             held = self.space if cell.stars else bound
-            ran = Ran(
-                answer["key"],
-                {
-                    name: self.space[name]
-                    for name in held
-                    if name in self.space
-                },
-            )
+            ran = Ran(answer["key"], {name: self.space[name] for name in held if name in self.space})
             ran.figure = shown.explorer(result)
             self.ran[id] = ran
         return answer | {"seconds": time.monotonic() - began}
@@ -221,47 +179,27 @@ class Notebook:
         last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
         flags = AWAIT
         for node in body:
-            if (
-                isinstance(node, ast.ImportFrom)
-                and node.module == "__future__"
-            ):
+            if isinstance(node, ast.ImportFrom) and node.module == "__future__":
                 flags |= sum(
-                    getattr(__import__("__future__"), each.name).compiler_flag
-                    for each in node.names
+                    getattr(__import__("__future__"), each.name).compiler_flag for each in node.names
                 )
-        code = compile(
-            ast.Module(body, []),
-            cell.filename,
-            "exec",
-            flags,
-            dont_inherit=True,
-        )
+        code = compile(ast.Module(body, []), cell.filename, "exec", flags, dont_inherit=True)
         await self.evaluated(code)
         if last is None:
             return None
-        code = compile(
-            ast.Expression(last.value),
-            cell.filename,
-            "eval",
-            flags,
-            dont_inherit=True,
-        )
+        code = compile(ast.Expression(last.value), cell.filename, "eval", flags, dont_inherit=True)
         value = await self.evaluated(code)
         return None if silenced(cell.source, last) else value
 
     async def evaluated(self, code: types.CodeType):
         value = eval(code, self.space)
-        return (
-            await value if code.co_flags & 0x80 else value
-        )  # CO_COROUTINE: it awaits something
+        return await value if code.co_flags & 0x80 else value  # CO_COROUTINE: it awaits something
 
     # --- figures with sliders ---
 
     def frame(self, id: str, values: dict) -> dict:
         """Draw the figure of a cell at other values of its sliders."""
-        return self.context.run(
-            self._frame, self.page[id], self.ran[id], values
-        )
+        return self.context.run(self._frame, self.page[id], self.ran[id], values)
 
     def _frame(self, cell: names.Cell, ran: Ran, values: dict) -> dict:
         try:
@@ -279,13 +217,7 @@ class Notebook:
         frames = []
         cells = {each.filename: each.id for each in self.page.cells}
         if isinstance(error, SyntaxError) and error.filename in cells:
-            frames.append(
-                place(
-                    cells[error.filename],
-                    error.lineno or 1,
-                    (error.text or "").rstrip("\n"),
-                )
-            )
+            frames.append(place(cells[error.filename], error.lineno or 1, (error.text or "").rstrip("\n")))
             message = error.msg
         else:
             message = str(error)
@@ -293,19 +225,9 @@ class Notebook:
             while cause is not None and not frames:
                 for frame in traceback.extract_tb(cause.__traceback__):
                     if frame.filename in cells:
-                        frames.append(
-                            place(
-                                cells[frame.filename],
-                                frame.lineno,
-                                frame.line or "",
-                            )
-                        )
+                        frames.append(place(cells[frame.filename], frame.lineno, frame.line or ""))
                 cause = cause.__cause__
-        if (
-            isinstance(error, SyntaxError)
-            and cell.error is error
-            and error.lineno is None
-        ):
+        if isinstance(error, SyntaxError) and cell.error is error and error.lineno is None:
             frames = [place(cell.id, 1, "")]
         here = [frame for frame in frames if frame["cell"] == cell.id]
         return {
@@ -319,16 +241,11 @@ class Notebook:
 
     def hint(self, error: BaseException, cell: names.Cell) -> str:
         """What helps with errors that a page has and a file has not."""
-        if isinstance(error, SyntaxError) and (
-            error.text or ""
-        ).lstrip().startswith(("%", "!")):
+        if isinstance(error, SyntaxError) and (error.text or "").lstrip().startswith(("%", "!")):
             return "Lines that begin with % or ! are no Python, and do not work in a page."
         if isinstance(error, NameError) and error.name:
             below = self.page.cells[self.page.place[cell.id] + 1 :]
-            if any(
-                error.name in other.uses.binds and not other.aside
-                for other in below
-            ):
+            if any(error.name in other.uses.binds and not other.aside for other in below):
                 return f"A cell further down binds {error.name}: a cell sees only what stands above it."
         if isinstance(error, MemoryError):
             return "In a page Python has at most about two gigabytes."

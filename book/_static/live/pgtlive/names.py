@@ -1,41 +1,27 @@
-"""What the cells of a page bind, read and change, found from their code, and so what each needs of those above.
-
-A cell that changes an object in place counts as one that binds its name again, with the object as it was before
-for its source: the last cell above that binds a name is then the one that has it as it stands there.
-"""
+"""What the code of a cell binds and reads, and which objects of the cells above it changes."""
 
 from __future__ import annotations
 
 import ast
 import builtins
-import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 BUILTINS = frozenset(dir(builtins)) | {"display", "get_ipython"}
 #: Methods after which an object is another than before, whatever becomes of what they return.
-CHANGING = frozenset(
-    "add append appendleft clear discard extend extendleft fill insert insort partition pop popitem popleft "
-    "put remove resize reverse rotate setdefault setflags sort update write writelines".split()
+CHANGING = re.compile(
+    "add|append(left)?|clear|discard|extend(left)?|fill|insert|insort|partition|pop(item|left)?|put|remove|resize"
+    "|reverse|rotate|setdefault|setflags|sort|update|write(lines)?"
 )
 #: What gives an object that every use changes: generators of random numbers, iterators, open files.
 STREAMS = frozenset(
-    "default_rng Generator RandomState Random spawn iter open cycle count StringIO".split()
+    {"default_rng", "Generator", "RandomState", "Random", "spawn", "iter", "open", "cycle", "count"}
 )
 STREAM_NAME = re.compile(r"(?:.*_)?rngs?\d*")
 #: Functions of a module that change a setting for all cells below.
-SETTING = re.compile(
-    r"set_.*|seterr|seed|rc|rcdefaults|use|simplefilter|filterwarnings|init_printing"
-)
-#: Rooms of the library that bring a package with them.
-BRINGS = {
-    "pgtlab.symbolic": "sympy",
-    "pgtlab.letters": "sympy",
-    "pgtlab.widgets": "matplotlib",
-}
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+SETTING = re.compile(r"set_.*|seterr|seed|rc|rcdefaults|use|simplefilter|filterwarnings|init_printing")
 
 
 @dataclass
@@ -81,12 +67,7 @@ class Cell:
     @cached_property
     def inner(self) -> set[str]:
         """Names that the statements other than imports read, here or when called."""
-        return (
-            self.uses.reads.union(
-                *(each.reads for each in self.functions.values())
-            )
-            | self._own
-        )
+        return self.uses.reads.union(*(each.reads for each in self.functions.values())) | self._own
 
     _own: set[str] = field(default_factory=set)
 
@@ -111,8 +92,9 @@ def read(id: str, source: str, aside: bool = False) -> Cell:
     return cell
 
 
-def is_function(node: ast.AST) -> bool:
-    return isinstance(node, FUNCTIONS)
+def is_import(node: ast.AST) -> bool:
+    """Whether it imports a module: `from __future__` does not."""
+    return isinstance(node, ast.Import | ast.ImportFrom) and getattr(node, "module", "") != "__future__"
 
 
 def bound_in(body: Iterable[ast.AST]) -> set[str]:
@@ -124,32 +106,22 @@ def bound_in(body: Iterable[ast.AST]) -> set[str]:
             found.add(node.target.id)
         if isinstance(node, ast.Global | ast.Nonlocal):
             outside.update(node.names)
-        elif (
-            isinstance(node, ast.Name)
-            and not isinstance(node.ctx, ast.Load)
-            and not inner
-        ):
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) and not inner:
             found.add(node.id)
-        elif isinstance(
-            node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-        ):
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             found.add(node.name)
             return
         elif isinstance(node, ast.Lambda):
             return
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            found.update(
-                bound_by(alias) for alias in node.names if alias.name != "*"
-            )
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            found.add(node.name)
-        elif isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
+            found.update(bound_by(alias) for alias in node.names if alias.name != "*")
+        elif (isinstance(node, ast.ExceptHandler) and node.name) or (
+            isinstance(node, ast.MatchAs | ast.MatchStar) and node.name
+        ):
             found.add(node.name)
         elif isinstance(node, ast.MatchMapping) and node.rest:
             found.add(node.rest)
-        inner |= isinstance(
-            node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-        )
+        inner |= isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp)
         for child in ast.iter_child_nodes(node):
             look(child, inner)
 
@@ -175,34 +147,25 @@ class _Reader(ast.NodeVisitor):
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
         self.scopes: list[set[str]] = []  # names that are local where we are
-        self.bound: set[str] = (
-            set()
-        )  # names that the cell surely has bound by now
+        self.bound: set[str] = set()  # names that the cell surely has bound by now
         self.into = cell.uses
         self.deferred = False
 
     def read(self) -> None:
         cell = self.cell
         for node in cell.tree.body:
-            if (
-                isinstance(node, ast.Import | ast.ImportFrom)
-                and getattr(node, "module", "") != "__future__"
-            ):
+            if is_import(node):
                 for alias in node.names:
                     if alias.name == "*":
                         cell.stars = True
                     else:
-                        cell.imports.setdefault(bound_by(alias), []).append(
-                            _alone(node, alias)
-                        )
+                        cell.imports.setdefault(bound_by(alias), []).append(alone(node, alias))
             self.visit(node)
             cell.sets |= _sets(node)
         # What a function of the cell reads and the cell does not bind has to be there when it is called.
         for uses in list(cell.functions.values()):
             for kind in ("reads", "changes", "acts"):
-                getattr(cell.uses, kind).update(
-                    getattr(uses, kind) - cell.uses.binds
-                )
+                getattr(cell.uses, kind).update(getattr(uses, kind) - cell.uses.binds)
 
     # --- names ---
 
@@ -301,19 +264,12 @@ class _Reader(ast.NodeVisitor):
             if isinstance(call, ast.Call)
         }
         if made & STREAMS or isinstance(value, ast.GeneratorExp):
-            names = {
-                name.id
-                for each in targets
-                for name in ast.walk(each)
-                if isinstance(name, ast.Name)
-            }
+            names = {name.id for each in targets for name in ast.walk(each) if isinstance(name, ast.Name)}
             self.cell.streams |= names
 
     def name_function(self, name: str, value: ast.AST) -> None:
         if isinstance(value, ast.Lambda):
-            self.cell.functions[name] = self.cell.functions.pop(
-                _anonymous(value), Uses()
-            )
+            self.cell.functions[name] = self.cell.functions.pop(_anonymous(value), Uses())
 
     # --- statements with a body ---
 
@@ -401,14 +357,8 @@ class _Reader(ast.NodeVisitor):
     # --- calls ---
 
     def visit_Expr(self, node: ast.Expr) -> None:
-        call = (
-            node.value.value
-            if isinstance(node.value, ast.Await)
-            else node.value
-        )
-        if isinstance(
-            call, ast.Call
-        ):  # what it returns is thrown away, so it is called for its effect
+        call = node.value.value if isinstance(node.value, ast.Await) else node.value
+        if isinstance(call, ast.Call):  # what it returns is thrown away, so it is called for its effect
             if isinstance(call.func, ast.Attribute):
                 self.change(base(call.func), "acts")
             elif base(call.func) in BUILTINS - {"setattr", "delattr"}:
@@ -422,7 +372,7 @@ class _Reader(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         name = base(node.func)
         if isinstance(node.func, ast.Attribute):
-            if node.func.attr in CHANGING:
+            if CHANGING.fullmatch(node.func.attr):
                 self.change(name, "acts")
         if name == "next" and node.args:
             self.change(base(node.args[0]))
@@ -433,9 +383,7 @@ class _Reader(ast.NodeVisitor):
 
     # --- scopes ---
 
-    def visit_FunctionDef(
-        self, node: ast.FunctionDef | ast.AsyncFunctionDef
-    ) -> None:
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for each in node.decorator_list:
             self.visit(each)
         self.function(node, node.name)
@@ -446,30 +394,13 @@ class _Reader(ast.NodeVisitor):
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self.function(node, _anonymous(node))
 
-    def function(
-        self,
-        node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
-        name: str,
-    ) -> None:
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: str) -> None:
         arguments = node.args
-        for each in [
-            *arguments.defaults,
-            *filter(None, arguments.kw_defaults),
-        ]:
+        for each in [*arguments.defaults, *filter(None, arguments.kw_defaults)]:
             self.visit(each)
-        named = [
-            *arguments.posonlyargs,
-            *arguments.args,
-            *arguments.kwonlyargs,
-        ]
+        named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         named += filter(None, [arguments.vararg, arguments.kwarg])
-        for each in filter(
-            None,
-            [
-                *(each.annotation for each in named),
-                getattr(node, "returns", None),
-            ],
-        ):
+        for each in filter(None, [*(each.annotation for each in named), getattr(node, "returns", None)]):
             self.visit(each)
         body = node.body if isinstance(node.body, list) else [node.body]
         self.later(name, body, {each.arg for each in named} | bound_in(body))
@@ -491,11 +422,7 @@ class _Reader(ast.NodeVisitor):
         for each in [*node.decorator_list, *node.bases, *node.keywords]:
             self.visit(each)
         # The methods cannot see the names of the class, and what they read belongs to the class.
-        methods = [
-            each
-            for each in node.body
-            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
-        ]
+        methods = [each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
         self.scopes.append(bound_in(node.body))
         for each in node.body:
             if each not in methods:
@@ -512,11 +439,7 @@ class _Reader(ast.NodeVisitor):
 
     def comprehension(self, node: ast.AST) -> None:
         self.visit(node.generators[0].iter)
-        self.scopes.append(
-            set().union(
-                *(bound_in([each.target]) for each in node.generators)
-            )
-        )
+        self.scopes.append(set().union(*(bound_in([each.target]) for each in node.generators)))
         for i, each in enumerate(node.generators):
             if i:
                 self.visit(each.iter)
@@ -527,32 +450,23 @@ class _Reader(ast.NodeVisitor):
                 self.visit(getattr(node, part))
         self.scopes.pop()
 
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = (
-        comprehension
-    )
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = comprehension
 
 
-def _alone(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt:
+def alone(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt:
     made = type(node)(**{**dict(ast.iter_fields(node)), "names": [alias]})
     return ast.copy_location(made, node)
 
 
 def _sets(node: ast.stmt) -> set[str]:
     """The names whose settings a statement changes, if they are modules: `np.set_printoptions(...)`."""
-    if isinstance(node, ast.Expr) and isinstance(
-        call := node.value, ast.Call
+    function = getattr(node.value, "func", None) if isinstance(node, ast.Expr) else None
+    if isinstance(function, ast.Attribute) and (
+        SETTING.fullmatch(function.attr) or "rcParams" in ast.unparse(function)
     ):
-        if isinstance(call.func, ast.Attribute) and (
-            SETTING.fullmatch(call.func.attr)
-            or "rcParams" in ast.unparse(call.func)
-        ):
-            return {base(call.func)} - {None}
+        return {base(function)} - {None}
     if isinstance(node, ast.Assign):
-        return {
-            base(each)
-            for each in node.targets
-            if not isinstance(each, ast.Name)
-        } - {None}
+        return {base(each) for each in node.targets if not isinstance(each, ast.Name)} - {None}
     return set()
 
 
@@ -564,243 +478,9 @@ def _surely_some(node: ast.AST) -> bool:
     """Whether a loop over it surely runs once: a display of values, or range(n) of a number."""
     if isinstance(node, ast.Tuple | ast.List):
         return bool(node.elts)
-    if (
-        isinstance(node, ast.Call)
-        and getattr(node.func, "id", "") in ("range", "enumerate")
-        and node.args
-    ):
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("range", "enumerate") and node.args:
         first = node.args[0]
         if isinstance(first, ast.Constant):
             return len(node.args) == 1 and bool(first.value)
         return _surely_some(first)
     return False
-
-
-class Page:
-    """The cells of a page in their order, and what each needs of those above it."""
-
-    def __init__(self, cells: Iterable[Cell]) -> None:
-        self.cells = list(cells)
-        self.place = {cell.id: i for i, cell in enumerate(self.cells)}
-        self.streams = set().union(*(cell.streams for cell in self.cells))
-        self.imported_names = set().union(
-            *(cell.imports for cell in self.cells)
-        )
-        self._needs: dict[str, dict[str, Cell]] = {}
-        self._changes: dict[str, set[str]] = {}
-        self._keys: dict[str, str] = {}
-
-    def __getitem__(self, id: str) -> Cell:
-        return self.cells[self.place[id]]
-
-    def above(self, cell: Cell) -> Iterator[Cell]:
-        """The cells that it can use, the nearest first."""
-        for other in reversed(self.cells[: self.place[cell.id]]):
-            if not other.aside or cell.id.startswith(
-                f"{other.id}/"
-            ):  # code that is run behind that cell
-                yield other
-
-    def provider(self, name: str, cell: Cell) -> Cell | None:
-        """The cell above that has bound the name last."""
-        for other in self.above(cell):
-            if name in other.uses.binds or (name in self.changes(other)):
-                return other
-        if name in BUILTINS:
-            return None
-        return next(
-            (other for other in self.above(cell) if other.stars), None
-        )
-
-    def changes(self, cell: Cell) -> set[str]:
-        """The names of cells above whose objects the cell changes, itself or by functions that it calls."""
-        if cell.id not in self._changes:
-            self._changes[cell.id] = set()  # a function that calls itself
-            found = self._changed(cell.uses)
-            for name in cell.uses.reads:
-                found |= self._effects(name, cell, set())
-            self._changes[cell.id] = found
-        return self._changes[cell.id]
-
-    def _changed(self, uses: Uses) -> set[str]:
-        modules = self.imported_names
-        return (
-            uses.changes | (uses.acts - modules) | (uses.reads & self.streams)
-        )
-
-    def _effects(self, name: str, cell: Cell, seen: set) -> set[str]:
-        """What a call of a name changes, as the cell sees it."""
-        other = next(
-            (each for each in self.above(cell) if name in each.uses.binds),
-            None,
-        )
-        if (
-            other is None
-            or name not in other.functions
-            or (other.id, name) in seen
-        ):
-            return set()
-        seen.add((other.id, name))
-        uses = other.functions[name]
-        found = self._changed(uses) | uses.binds
-        for each in uses.reads:
-            found |= self._effects(each, cell, seen)
-        return found
-
-    def needs(self, cell: Cell) -> dict[str, Cell]:
-        """By each name that has to stand when the cell runs, the cell above that has it.
-
-        The functions of cells above see at a call what the name is here, so what they read stands too.
-        """
-        if cell.id not in self._needs:
-            found: dict[str, Cell] = {}
-            wanted = [*cell.uses.reads, *self.changes(cell)]
-            seen = set()
-            while wanted:
-                name = wanted.pop()
-                if name in found:
-                    continue
-                other = self.provider(name, cell)
-                if other is None:
-                    continue
-                found[name] = other
-                wanted += self._carried(name, other, seen)
-            self._needs[cell.id] = found
-        return self._needs[cell.id]
-
-    def _carried(self, name: str, cell: Cell, seen: set) -> set[str]:
-        """The names that may be read when something is called that this cell bound to a name."""
-        if (cell.id, name) in seen:
-            return set()
-        seen.add((cell.id, name))
-        if name in cell.functions:
-            return set(cell.functions[name].reads)
-        if name in cell.imports:
-            return set()
-        found = set().union(*(uses.reads for uses in cell.functions.values()))
-        for each in (
-            cell.uses.reads
-        ):  # of these it may hold something that is called later
-            other = self.provider(each, cell)
-            if other is not None:
-                found |= self._carried(each, other, seen)
-        return found
-
-    def imported(self, name: str, cell: Cell) -> list[tuple[Cell, ast.stmt]]:
-        """The import statements that give a name, where the cell above binds it by nothing else."""
-        other = self.needs(cell).get(name)
-        if other is None or not self.only_imported(name, other):
-            return []
-        earlier = [
-            each
-            for each in self.above(cell)
-            if name in each.imports and each is not other
-        ]
-        return [
-            (each, node)
-            for each in [*reversed(earlier), other]
-            for node in each.imports[name]
-        ]
-
-    def only_imported(self, name: str, cell: Cell) -> bool:
-        return name in cell.imports and name not in self.changes(cell)
-
-    def sources(self, cell: Cell) -> list[Cell]:
-        """The cells that have to have run, in their order: not those of which it uses imports only."""
-        needs = self.needs(cell)
-        found = {
-            other.id
-            for name, other in needs.items()
-            if not self.only_imported(name, other)
-        }
-        found |= {
-            other.id
-            for other in self.above(cell)
-            if other.sets & self.imported_names
-        }
-        return [other for other in self.cells if other.id in found]
-
-    def order(self, cell: Cell) -> list[Cell]:
-        """All cells that have to run before this one, each once, in the order of the page."""
-        found: set[str] = set()
-        wanted = [cell]
-        while wanted:
-            for other in self.sources(wanted.pop()):
-                if other.id not in found:
-                    found.add(other.id)
-                    wanted.append(other)
-        return [other for other in self.cells if other.id in found]
-
-    def key(self, cell: Cell) -> str:
-        """A mark of everything from which the cell computes: the same code again has the same."""
-        if cell.id not in self._keys:
-            parts = [cell.id, cell.source]
-            for name, other in sorted(self.needs(cell).items()):
-                if self.only_imported(name, other):
-                    parts += [
-                        ast.unparse(node)
-                        for _, node in self.imported(name, cell)
-                    ]
-            parts += [self.key(other) for other in self.sources(cell)]
-            self._keys[cell.id] = hashlib.sha256(
-                "\0".join(parts).encode()
-            ).hexdigest()[:16]
-        return self._keys[cell.id]
-
-    def statements(self, cell: Cell, whole: bool) -> list[ast.stmt]:
-        """What to run of a cell: as a source for others without the imports that only others use."""
-        if whole:
-            return cell.tree.body
-        kept = []
-        for node in cell.tree.body:
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                if (
-                    getattr(node, "module", "") != "__future__"
-                    and node.names[0].name != "*"
-                ):
-                    names = [
-                        alias
-                        for alias in node.names
-                        if bound_by(alias) in cell.inner
-                    ]
-                    if not names:
-                        continue
-                    node = ast.copy_location(
-                        type(node)(
-                            **{**dict(ast.iter_fields(node)), "names": names}
-                        ),
-                        node,
-                    )
-            kept.append(node)
-        return kept
-
-    def modules(self, cell: Cell) -> set[str]:
-        """The modules that are imported when the cell runs, with what it needs."""
-        found = _modules(cell.tree.body if cell.tree else [])
-        for each in [*self.order(cell), cell]:
-            if each.tree is None:
-                continue
-            found |= _modules(self.statements(each, each is cell))
-            for name in self.needs(each):
-                found |= _modules(
-                    [node for _, node in self.imported(name, each)]
-                )
-        return found | {BRINGS[name] for name in found if name in BRINGS}
-
-
-def _modules(nodes: Iterable[ast.AST]) -> set[str]:
-    found = set()
-    for top in nodes:
-        for node in ast.walk(top):
-            if isinstance(node, ast.Import):
-                found |= {alias.name for alias in node.names}
-            elif (
-                isinstance(node, ast.ImportFrom)
-                and node.module
-                and not node.level
-            ):
-                found |= {
-                    node.module,
-                    *(f"{node.module}.{alias.name}" for alias in node.names),
-                }
-    return found

@@ -2,6 +2,7 @@
 
 import dis
 import importlib.util
+import itertools
 import json
 import pathlib
 import sys
@@ -9,10 +10,7 @@ import types
 
 
 def loaded() -> None:
-    if (
-        "matplotlib" not in sys.modules
-        and importlib.util.find_spec("matplotlib") is not None
-    ):
+    if "matplotlib" not in sys.modules and importlib.util.find_spec("matplotlib") is not None:
         number_fonts()
 
 
@@ -27,17 +25,11 @@ def number_fonts() -> None:
     if not fonts.exists():
         return
     code = spec.loader.get_code(spec.name)
-    (code,) = (
-        c
-        for c in code.co_consts
-        if isinstance(c, types.CodeType) and c.co_name == "FontManager"
-    )
+    (code,) = (c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == "FontManager")
     steps = list(dis.get_instructions(code))
     (number,) = (
         a.argval
-        for a, b in zip(steps, steps[1:], strict=False)
+        for a, b in itertools.pairwise(steps)
         if b.opname == "STORE_NAME" and b.argval == "__version__"
     )
-    fonts.write_text(
-        json.dumps({**json.loads(fonts.read_text()), "_version": number})
-    )
+    fonts.write_text(json.dumps({**json.loads(fonts.read_text()), "_version": number}))

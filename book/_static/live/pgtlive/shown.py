@@ -1,4 +1,4 @@
-"""What a cell shows: what it prints, as it prints it; figures; and values in the forms that a page can show."""
+"""What a cell shows: what it prints, as it prints it; figures; and values in forms that a page can show."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ import warnings
 from collections.abc import Callable
 
 WIDTH = 79  # of a line, where IPython breaks a list
-MOST = (
-    100_000  # characters that a page keeps of what a cell prints: the newest
-)
+MOST = 100_000  # characters that a page keeps of what a cell prints: the newest
 EVERY = 0.1  # seconds between two reports of what was printed
 METHODS = {
     "text/html": "_repr_html_",
@@ -47,9 +45,7 @@ class Stream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         if not isinstance(text, str):
-            raise TypeError(
-                f"write() argument must be str, not {type(text).__name__}"
-            )
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         self.parts.append(text)
         self.size += len(text)
         if self.size > 2 * MOST:
@@ -69,12 +65,7 @@ class Stream(io.TextIOBase):
         if self.size > MOST:
             self.shorten()
         if self.parts:
-            self.emit(
-                "stream",
-                name=self.name,
-                text="".join(self.parts),
-                cut=self.cut,
-            )
+            self.emit("stream", name=self.name, text="".join(self.parts), cut=self.cut)
         self.parts, self.size, self.cut = [], 0, 0
         self.sent = time.monotonic()
 
@@ -137,11 +128,7 @@ def bundle(value: object) -> dict[str, str]:
 
 
 def text(value: object) -> object:
-    return (
-        base64.b64encode(value).decode()
-        if isinstance(value, bytes)
-        else value
-    )
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 BRACKETS = {list: "[]", tuple: "()", set: "{}"}
@@ -151,20 +138,13 @@ def pretty(value: object, width: int = WIDTH) -> str:
     """The text of a value as IPython writes it: a list that is too long for a line has an entry a line."""
     plain = repr(value)
     kind = type(value)
-    if (
-        (len(plain) <= width and "\n" not in plain)
-        or kind not in (*BRACKETS, dict)
-        or not value
-    ):
+    if (len(plain) <= width and "\n" not in plain) or kind not in (*BRACKETS, dict) or not value:
         return plain
     if kind is dict:
         opening, closing, parts = "{", "}", []
         for key, each in value.items():
             start = f"{pretty(key, width - 1)}: "
-            parts.append(
-                start
-                + _indented(pretty(each, width - 2 - len(start)), len(start))
-            )
+            parts.append(start + _indented(pretty(each, width - 2 - len(start)), len(start)))
     else:
         opening, closing = BRACKETS[kind]
         if kind is set:
@@ -174,12 +154,7 @@ def pretty(value: object, width: int = WIDTH) -> str:
     if len(parts) > 1000:
         parts = [*parts[:1000], "..."]
     comma = "," if kind is tuple and len(parts) == 1 else ""
-    return (
-        opening
-        + ",\n ".join(_indented(part, 1) for part in parts)
-        + comma
-        + closing
-    )
+    return opening + ",\n ".join(_indented(part, 1) for part in parts) + comma + closing
 
 
 def _indented(lines: str, by: int) -> str:
@@ -193,11 +168,7 @@ display: Callable | None = None  # where plt.show() puts figures
 
 def as_figure(value: object):
     figure = sys.modules.get("matplotlib.figure")
-    return (
-        value
-        if figure is not None and isinstance(value, figure.Figure)
-        else None
-    )
+    return value if figure is not None and isinstance(value, figure.Figure) else None
 
 
 def svg_of(figure) -> str:
@@ -236,20 +207,14 @@ def close_figures() -> None:
 def explorer(value: object):
     """The value, where it is what `explore` gives."""
     made = sys.modules.get("pgtlab.widgets.explorer")
-    return (
-        value
-        if made is not None and isinstance(value, made.Explorer)
-        else None
-    )
+    return value if made is not None and isinstance(value, made.Explorer) else None
 
 
 def controls(figure) -> dict:
     """What the page needs to put sliders under a figure, and the figure at their first values."""
     from importlib.resources import files
 
-    if not figure.identity.startswith(
-        "live-"
-    ):  # the book's stands in the page too
+    if not figure.identity.startswith("live-"):  # the book's stands in the page too
         figure.identity = f"live-{figure.identity}"
     return {
         "label": figure.label,
@@ -265,9 +230,7 @@ def controls(figure) -> dict:
             }
             for slider in figure.sliders
         ],
-        "css": files("pgtlab.widgets")
-        .joinpath("explore.css")
-        .read_text(encoding="utf-8"),
+        "css": files("pgtlab.widgets").joinpath("explore.css").read_text(encoding="utf-8"),
         **frame(figure, figure.start),
     }
 
@@ -276,9 +239,7 @@ def frame(figure, values: dict) -> dict:
     """One frame, and the values as the reader sees them."""
     return {
         "svg": figure.svg(**values),
-        "texts_now": [
-            slider.text(values[slider.argument]) for slider in figure.sliders
-        ],
+        "texts_now": [slider.text(values[slider.argument]) for slider in figure.sliders],
     }
 
 
@@ -295,10 +256,7 @@ class Shown:
 
     def _repr_mimebundle_(self, **_) -> dict:
         name = type(self).__name__
-        return {
-            self.kind: self.data,
-            "text/plain": f"<IPython.core.display.{name} object>",
-        }
+        return {self.kind: self.data, "text/plain": f"<IPython.core.display.{name} object>"}
 
 
 def ipython(display: Callable) -> None:
@@ -324,10 +282,6 @@ def ipython(display: Callable) -> None:
     module.display = display
     module.clear_output = lambda wait=False: display.__self__.emit("clear")
     package = types.ModuleType("IPython")
-    package.display, package.get_ipython, package.__path__ = (
-        module,
-        lambda: None,
-        [],
-    )
+    package.display, package.get_ipython, package.__path__ = (module, lambda: None, [])
     package.version_info = (8, 0)  # which matplotlib reads
     sys.modules |= {"IPython": package, "IPython.display": module}
