@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1]))
-from with_pyodide import SUBPATH, Served, compiled_pyodide, missing, pyodide, serve_lite  # noqa: E402, F401
+from with_pyodide import SUBPATH, Served, missing
 
 ROOT = Path(__file__).parents[3]
 BOOK = Path(os.environ.get("PGTLAB_BOOK", ROOT / "_build" / "html")).resolve()
