@@ -98,7 +98,7 @@ class Notebook:
         return hidden
 
     def plan(self, id: str) -> dict[str, list[str]]:
-        """What a cell needs: all cells, those that have to run now and it, and the modules that they import."""
+        """What a cell needs: all cells, those that have to run now and it, and what they import."""
         cell = self.page[id]
         needs = self.page.order(cell)
         now = [each.id for each in needs if not self.fresh(each)]
@@ -174,7 +174,7 @@ class Notebook:
         return answer | {"seconds": time.monotonic() - began}
 
     async def execute(self, cell: names.Cell, whole: bool):
-        """Run the statements of a cell; the value of the last is what it shows, unless a semicolon ends it."""
+        """Run the statements of a cell; the value of the last is shown, unless a semicolon ends it."""
         body = list(self.page.statements(cell, whole))
         last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
         flags = AWAIT

@@ -162,8 +162,10 @@ class _Reader(ast.NodeVisitor):
                         cell.imports.setdefault(bound_by(alias), []).append(alone(node, alias))
             self.visit(node)
             cell.sets |= _sets(node)
-        # What a function of the cell reads and the cell does not bind has to be there when it is called.
-        for uses in list(cell.functions.values()):
+        # What a function reads has to be there when it is called: here, where its name stands once more.
+        for name, uses in cell.functions.items():
+            if name.isidentifier() and name not in cell._own:
+                continue
             for kind in ("reads", "changes", "acts"):
                 getattr(cell.uses, kind).update(getattr(uses, kind) - cell.uses.binds)
 
@@ -357,23 +359,18 @@ class _Reader(ast.NodeVisitor):
     # --- calls ---
 
     def visit_Expr(self, node: ast.Expr) -> None:
+        # A call whose value nobody takes is made for its effect: x.append(1), np.fill_diagonal(x, 0).
         call = node.value.value if isinstance(node.value, ast.Await) else node.value
-        if isinstance(call, ast.Call):  # what it returns is thrown away, so it is called for its effect
+        if isinstance(call, ast.Call) and base(call.func) not in BUILTINS - {"setattr", "delattr"}:
             if isinstance(call.func, ast.Attribute):
                 self.change(base(call.func), "acts")
-            elif base(call.func) in BUILTINS - {"setattr", "delattr"}:
-                call = None
-            if (
-                call and call.args and isinstance(call.args[0], ast.Name)
-            ):  # shuffle(x), np.fill_diagonal(x, 0)
-                self.change(call.args[0].id, "acts")
+            self.change(next((each.id for each in call.args[:1] if isinstance(each, ast.Name)), None), "acts")
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
         name = base(node.func)
-        if isinstance(node.func, ast.Attribute):
-            if CHANGING.fullmatch(node.func.attr):
-                self.change(name, "acts")
+        if isinstance(node.func, ast.Attribute) and CHANGING.fullmatch(node.func.attr):
+            self.change(name, "acts")
         if name == "next" and node.args:
             self.change(base(node.args[0]))
         for keyword in node.keywords:

@@ -144,7 +144,7 @@ def pretty(value: object, width: int = WIDTH) -> str:
         opening, closing, parts = "{", "}", []
         for key, each in value.items():
             start = f"{pretty(key, width - 1)}: "
-            parts.append(start + _indented(pretty(each, width - 2 - len(start)), len(start)))
+            parts.append(start + pretty(each, width - 2 - len(start)))
     else:
         opening, closing = BRACKETS[kind]
         if kind is set:
