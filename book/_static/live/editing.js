@@ -30,9 +30,23 @@
     return before.toString().length;
   };
 
+  // In an exercise of a chapter the button runs the reader's answer, and then the check below it.
+  const exercise = (cell, check) => {
+    const { button } = cell;
+    button.textContent = "Run and check";
+    button.setAttribute("aria-label", button.getAttribute("aria-label").replace("Run", "Run and check"));
+    cell.bar.addEventListener("click", async event => {
+      if (!button.contains(event.target)) return;
+      event.stopPropagation();
+      await null; // the editor hears it too
+      if ((await pgtLive.run(cell)).ok) pgtLive.run(check);
+    }, true);
+  };
+
   const prepare = () => {
     const { cells } = window.pgtLive;
     for (const [i, cell] of cells.entries()) {
+      if (cell.element.matches(".tag_try") && cells[i + 1]?.element.matches(".tag_check")) exercise(cell, cells[i + 1]);
       const button = Object.assign(document.createElement("button"), { type: "button", className: "pgt-edit", textContent: "Edit" });
       button.setAttribute("aria-label", `Edit cell ${i + 1} of ${cells.length}`);
       button.addEventListener("click", () => edit(cell));
