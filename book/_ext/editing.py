@@ -30,7 +30,8 @@ def fold_checks(app: Sphinx, docname: str, source: list[str]) -> None:
         if tried != checks:
             wrong = before if tried else cell
             raise ExtensionError(
-                f"{docname}, cell {wrong.get('id')}: expected a cell tagged `try` and below it one tagged `check`"
+                f"{docname}, cell {wrong.get('id')}: expected a cell tagged `try` "
+                "and below it one tagged `check`"
             )
         if checks:
             cell["metadata"]["tags"] = [*tags(cell), "hide-input", "remove-output"]

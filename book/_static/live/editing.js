@@ -4,10 +4,11 @@
   const base = new URL(".", document.currentScript.src);
   const kept = `pgt-cell ${location.pathname}#`;
   let attempts = 0, editor;
-  const get = () => editor ??= import(new URL(`editor.js${attempts ? `?${attempts}` : ""}`, base)).then(
-    module => module.start({ live: window.pgtLive, base, kept }),
-    error => { editor = null; attempts += 1; throw error; }, // a browser may remember a failure by its address
-  );
+  // The files of one version: after a new build a browser may have some of the old. And it may remember that an address
+  // failed, so that the next attempt needs another.
+  const fetched = name => new URL(`${name}?${pgtLive.settings.version}${attempts ? `.${attempts}` : ""}`, base);
+  const get = () => editor ??= import(fetched("editor.js")).then(module => module.start({ live: pgtLive, fetched, kept }))
+    .catch(error => { editor = null; attempts += 1; throw error; });
   const edit = async (cell, at) => {
     try {
       (await get()).edit(cell, at);
@@ -66,6 +67,7 @@
       stored = Object.keys(localStorage).some(key => key.startsWith(kept));
     } catch { /* a browser that keeps nothing has nothing */ }
     if (pgtLive.served && (stored || linked())) get().catch(() => {});
+    addEventListener("storage", event => event.key?.startsWith(kept) && get().catch(() => {})); // another page writes
     addEventListener("hashchange", () => linked() && get().then(started => started.receive()));
   };
   if (window.pgtLive) prepare();

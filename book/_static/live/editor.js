@@ -1,10 +1,6 @@
 // The editor of the page: a field over each cell that is edited, a line below it that says whose text it is and leads
 // back, and what is kept or sent. What runs is the business of page.js and session.js.
 
-import { field } from "./editor_field.js";
-import { keeper } from "./editor_kept.js";
-import { carried, link } from "./editor_link.js";
-
 const make = (tag, properties = {}, ...children) => {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
@@ -13,13 +9,18 @@ const make = (tag, properties = {}, ...children) => {
 const HINT = "pgt-editor-hint";
 const PAUSE = 300; // milliseconds after the last key, when what was computed from a cell is marked stale
 
-export async function start({ live, base, kept }) {
-  const style = make("link", { rel: "stylesheet", href: new URL("editor.css", base) });
-  const styled = new Promise(done => { style.onload = style.onerror = done; });
+export async function start({ live, fetched, kept }) {
+  const style = make("link", { rel: "stylesheet", href: fetched("editor.css") });
+  const styled = new Promise((done, failed) => Object.assign(style, { onload: done, onerror: failed }));
   document.head.append(style);
+  const parts = ["editor_colours.js", "editor_field.js", "editor_kept.js", "editor_link.js"];
+  const [{ coloured }, { field }, { keeper }, { carried, link }] = await Promise.all(parts.map(name => import(fetched(name))));
+  await styled;
+  const parts = ["editor_colours.js", "editor_field.js", "editor_kept.js", "editor_link.js"];
+  const [{ coloured }, { field }, { keeper }, { carried, link }] = await Promise.all(parts.map(name => import(fetched(name))));
+  await styled;
   document.body.append(make("p", { id: HINT, hidden: true, textContent: "Tab indents, Shift and Tab takes back, Shift and Enter runs, Escape leaves the code." }));
   const keep = keeper(kept);
-  await styled;
 
   const number = cell => `cell ${live.cells.indexOf(cell) + 1} of ${live.cells.length}`;
   const button = (words, act) => {
@@ -33,7 +34,7 @@ export async function start({ live, base, kept }) {
     constructor(cell) {
       Object.assign(this, { cell, was: undefined, sent: null, said: "" });
       cell.editor = this;
-      this.field = field(cell.code, {
+      this.field = field(cell.code, coloured, {
         label: `Code of ${number(cell)}`,
         hint: HINT,
         on: {
@@ -135,7 +136,7 @@ export async function start({ live, base, kept }) {
       if (this.sent !== null) return;
       const { cell } = this, { text = cell.original, was, older } = keep.get(cell);
       if (text === cell.source && was === this.was) return;
-      Object.assign(this, { was, older, said: "Changed on another page that is open: this is the newest text. " });
+      Object.assign(this, { was, older, said: "Changed on another page that is open: this is the newest text." });
       if (text !== cell.source) {
         this.field.start(text);
         cell.source = text;
@@ -155,7 +156,7 @@ export async function start({ live, base, kept }) {
       } catch {
         copied = false; // without https a page may not
       }
-      this.say(copied ? "Copied. Whoever opens the link sees your text, and runs it only by a press. " : "Copy this link. Whoever opens it sees your text, and runs it only by a press. ");
+      this.say(copied ? "Copied. Whoever opens the link sees your text, and runs it only by a press." : "Copy this link. Whoever opens it sees your text, and runs it only by a press.");
       this.ways.prepend(shown);
       shown.select();
     }
@@ -169,22 +170,22 @@ export async function start({ live, base, kept }) {
       const { cell, was, sent } = this;
       const ways = [], words = [this.said];
       if (sent !== null) {
-        words.push("This text came with the link. Nothing of it has run: read it, and press Run if you want to. ");
-        ways.push(button(cell.edited ? "Back to my text" : "Back to the book's", () => this.refuse()));
+        words.push("This code came with the link. Nothing of it has run: read it, and press Run if you want to.");
+        ways.push(button(cell.edited ? "Back to my code" : "Back to the book's code", () => this.refuse()));
       } else {
         if (cell.edited) {
-          words.push(this.older ? "Edited by you; since then the book's text has changed. " : "Edited by you. ");
-          ways.push(button("Restore the book's", () => this.put(cell.original)));
-          ways.push(button("Link to this", () => this.share()));
+          words.push(this.older ? "Edited by you; since then the book's code has changed." : "Edited by you.");
+          ways.push(button("Restore the book's code", () => this.put(cell.original)));
+          ways.push(button("Link to my code", () => this.share()));
         }
         if (was !== undefined && was !== cell.source) {
-          if (!cell.edited) words.push("The book's text. ");
-          ways.push(button("Bring back my earlier text", () => this.put(was)));
+          if (!cell.edited) words.push("The book's code.");
+          ways.push(button("Bring back my earlier code", () => this.put(was)));
           if (!cell.edited) ways.push(button("Forget it", () => { this.was = undefined; this.store(); this.show(); cell.bar.querySelector("button.pgt-edit").focus(); }));
         }
-        if (cell.edited && keep.blocked) words.push("This browser keeps nothing for this page: what you type is gone when you leave it. A link takes it along. ");
+        if (cell.edited && keep.blocked) words.push("This browser keeps nothing for this page: what you type is gone when you leave it. A link takes it along.");
       }
-      const said = words.join("").trim();
+      const said = words.filter(Boolean).join(" ");
       if (this.words.textContent !== said) this.words.textContent = said;
       const names = ways.map(way => way.textContent).join();
       if (names !== this.shown || this.ways.querySelector("input")) {

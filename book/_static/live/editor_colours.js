@@ -35,7 +35,7 @@ function* pieces(text, start = 0, nested = false) {
     }
     const [piece] = found;
     let [kind] = Object.entries(found.groups).find(([, part]) => part !== undefined);
-    if (nested && depth === 0 && /^[:}]|^![rsa]/.test(piece)) return at;
+    if (nested && depth === 0 && /^[:}]|^![rsa]/.test(text.slice(at, at + 2))) return at;
     if (kind === "s2") {
       at = yield* string(text, at, piece);
       before = "";

@@ -2,8 +2,6 @@
 // writing systems with an input method, the keyboards of phones, screen readers, undo, spelling out a selection. It
 // lies over the code letter on letter, its own letters unseen; below it the code is coloured at each change.
 
-import { coloured } from "./editor_colours.js";
-
 const INDENT = "    ";
 const STRAIGHT = { "\u201c": '"', "\u201d": '"', "\u2018": "'", "\u2019": "'" };
 
@@ -72,8 +70,9 @@ function backspace(area) {
   return true;
 }
 
-// Lay a field over `pre`; `on` has changed(text), run(), left(). `label` names it, `hint` is the id of what explains it.
-export function field(pre, { label, hint, on }) {
+// Lay a field over `pre`. `coloured(text)` gives the pieces of a text with their colours, `label` names the field, `hint`
+// is the id of what explains it, and `on` has changed(text), run(), left().
+export function field(pre, coloured, { label, hint, on }) {
   const code = document.createElement("span"), area = document.createElement("textarea");
   code.append(...pre.childNodes);
   pre.append(code, area);

@@ -33,7 +33,7 @@ export async function carried(hash, cells) {
     .sort((a, b) => b.id.length - a.id.length)[0];
   if (!inside) return { fault: "The link carries an edited cell, but this page has no such cell: it may be of another version of the book, or cut off." };
   const letters = hash.slice(`#edit-${inside.id}-`.length);
-  const broken = { cell: inside, fault: "A link led here with an edited cell, but it is not whole: it may have been cut off. Ask for it again. Below is the page's own text." };
+  const broken = { cell: inside, fault: "A link led here with an edited cell, but it is not whole: it may have been cut off. Ask for it again." };
   if (!/^[\w-]+$/.test(letters) || hash.length > LONGEST_LINK) return broken;
   try {
     const packed = Uint8Array.from(atob(letters.replaceAll("-", "+").replaceAll("_", "/")), letter => letter.charCodeAt(0));
@@ -41,7 +41,7 @@ export async function carried(hash, cells) {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes).replaceAll("\r\n", "\n");
     // Letters that turn the direction of writing make a text run otherwise than it reads.
     if (/[\u0000-\u0008\u000b-\u001f\u007f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/.test(text))
-      return { cell: inside, fault: "A link led here with an edited cell, but it holds letters that cannot be seen, and so is not shown. Below is the page's own text." };
+      return { cell: inside, fault: "A link led here with an edited cell, but it holds letters that cannot be seen, and so is not shown." };
     return { cell: inside, text };
   } catch {
     return broken;
