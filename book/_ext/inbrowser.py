@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from urllib.parse import quote, urlparse
 
@@ -44,6 +45,16 @@ machine.</p>
 
 def installed() -> bool:
     return all(importlib.util.find_spec(name) for name in ("jupyterlite_core", "jupyterlite_pyodide_kernel"))
+
+
+def is_address(pyodide: str) -> bool:
+    """Tell an address from a folder, the two that the setting may be."""
+    return pyodide.startswith(("http://", "https://"))
+
+
+def wheel() -> str:
+    """The name of the wheel of pgtlab that `tools/lite.py` packs for the notebooks and the pages."""
+    return f"pgtlab-{metadata.version('pgtlab')}-py3-none-any.whl"
 
 
 def notebooks(app: Sphinx) -> list[str]:

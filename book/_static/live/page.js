@@ -60,6 +60,8 @@
 
     get edited() { return this.source !== this.original; }
 
+    say(...words) { this.note.replaceChildren(...words); this.note.hidden = false; }
+
     set(state, error = null) {
       this.state = this.element.dataset.live = state;
       this.element.dispatchEvent(new CustomEvent("pgt-live:state", { bubbles: true, detail: { cell: this, error } }));
@@ -73,20 +75,19 @@
 
   // One session a page, fetched at the first press.
   let module;
-  const session = () => module ??= import(new URL("session.js", base)).then(
-    fetched => fetched.start({ live, settings, base, data, make }),
+  const session = () => module ??= import(new URL(`session.js?${settings.version}`, base)).then(
+    fetched => fetched.start({ live, settings, base, make }),
     error => { module = null; throw error; },
   );
-  const say = (cell, words) => { cell.note.replaceChildren(words); cell.note.hidden = false; };
   const asked = name => async (cell, ...rest) => {
     if (!served) {
-      if (cell) say(cell, "A page that is opened as a file cannot start Python: put the book on a server, as `make serve` does.");
+      cell?.say("A page that is opened as a file cannot start Python: put the book on a server, as `make serve` does.");
       return { ok: false, error: null };
     }
     try {
       return await (await session())[name](cell, ...rest);
     } catch (error) {
-      if (!module && cell) say(cell, "The part of the page that runs cells could not be fetched: are you offline? Press again when you are not.");
+      if (!module) cell?.say("The part of the page that runs cells could not be fetched: are you offline? Press again when you are not.");
       else throw error;
       return { ok: false, error: null };
     }
@@ -106,9 +107,22 @@
       cell.element.dispatchEvent(new CustomEvent("pgt-live:touch", { bubbles: true, detail: { cell } }));
       module?.then(started => started.touch(cell));
     },
+    busy(now) { stop.hidden = !now; },
     run: asked("run"), evaluate: asked("evaluate"), restore: asked("restore"),
     runAll: asked("runAll"), stop: asked("stop"), startAfresh: asked("startAfresh"),
   };
+
+  // At the top of the page.
+  const stop = make("button", { type: "button", textContent: "Stop", hidden: true });
+  for (const [button, name] of [
+    [make("button", { type: "button", textContent: "Run all cells" }), "runAll"],
+    [stop, "stop"],
+    [make("button", { type: "button", textContent: "Start afresh", title: "A new Python, and the book’s outputs; what you typed stays" }), "startAfresh"],
+  ]) {
+    button.addEventListener("click", () => live[name]());
+    data.append(button);
+  }
+  data.hidden = !served;
 
   for (const element of document.querySelectorAll("div.cell[id^='cell-']"))
     if (element.querySelector(".cell_input pre")) live.cells.push(new Cell(element, element.id.slice(5), undefined, false));
