@@ -16,9 +16,6 @@ export async function start({ live, fetched, kept }) {
   const parts = ["editor_colours.js", "editor_field.js", "editor_kept.js", "editor_link.js"];
   const [{ coloured }, { field }, { keeper }, { carried, link }] = await Promise.all(parts.map(name => import(fetched(name))));
   await styled;
-  const parts = ["editor_colours.js", "editor_field.js", "editor_kept.js", "editor_link.js"];
-  const [{ coloured }, { field }, { keeper }, { carried, link }] = await Promise.all(parts.map(name => import(fetched(name))));
-  await styled;
   document.body.append(make("p", { id: HINT, hidden: true, textContent: "Tab indents, Shift and Tab takes back, Shift and Enter runs, Escape leaves the code." }));
   const keep = keeper(kept);
 
@@ -48,7 +45,7 @@ export async function start({ live, fetched, kept }) {
       this.words.setAttribute("role", "status");
       this.ways = make("span", { className: "pgt-editor-ways" });
       this.line.append(this.words, this.ways);
-      cell.note.after(this.line);
+      cell.note.before(this.line);
       // A press on Run is the reader's word for a text that was sent.
       cell.bar.addEventListener("click", ({ target }) => {
         if (target.closest(".pgt-live-run")) this.take();

@@ -1,7 +1,7 @@
 """Typing into the code of a page: keys, colours, what is kept and what is sent.
 
-The page is a small one of its own: four cells, the last two an exercise. What would run is noted instead, so that
-these tests need no Pyodide and no book.
+The page is a small one of its own: four cells, the last two an exercise. What would run is noted instead, so
+that these tests need no Pyodide and no book.
 """
 
 import gzip
@@ -16,9 +16,9 @@ LIVE = ROOT / "book" / "_static" / "live"
 PAGE = """<!doctype html>
 <html lang="en-GB" data-theme="light"><head><meta charset="utf-8"><title>A page</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<style>body {{ margin: 1rem; }}
-pre {{ overflow: auto; padding: 1rem; background: #f2f2f2; font: 14px monospace; line-height: 125%; }} .cell_input {{ position: relative; }} :root {{ --pst-color-primary: #1260cf;
---pst-color-link: #1260cf; --pst-color-warning: #a35200; }}</style>
+<style>body {{ margin: 1rem; }} .cell_input {{ position: relative; }}
+pre {{ overflow: auto; padding: 1rem; background: #f2f2f2; font: 14px monospace; line-height: 125%; }}
+:root {{ --pst-color-primary: #1260cf; --pst-color-link: #1260cf; --pst-color-warning: #a35200; }}</style>
 <link rel="stylesheet" href="live/page.css"><link rel="stylesheet" href="live/editing.css">
 <script defer src="live/page.js"></script><script defer src="live/editing.js"></script></head>
 <body><main class="bd-article"><h1>A page</h1>
