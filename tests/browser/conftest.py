@@ -16,11 +16,15 @@ import os
 import random
 import shutil
 import statistics
+import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))
+from with_pyodide import compiled_pyodide, pyodide, serve_lite  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 BOOK = Path(os.environ.get("PGTLAB_BOOK", ROOT / "_build" / "html")).resolve()

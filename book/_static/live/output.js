@@ -18,7 +18,7 @@ export function inert(html) {
 
 export class Result {
   constructor(cell, make) {
-    Object.assign(this, { cell, make, parts: [], cut: 0, text: "" });
+    Object.assign(this, { cell, make, parts: [], record: [], cut: 0 });
     this.element = make("div", { className: "cell_output docutils container pgt-live-output" });
     this.element.setAttribute("role", "region");
     this.element.setAttribute("aria-label", "Your result");
@@ -35,13 +35,22 @@ export class Result {
     cell.shown = element;
   }
 
+  // What was shown is kept as text too, in its order: `record` has [name, text] for each output.
   take(message) {
+    const { record } = this;
+    if (message.event === "display") record.push(["text/plain", message.data["text/plain"]]);
+    else if (message.event === "stream") {
+      if (record.at(-1)?.[0] !== message.name) record.push([message.name, ""]);
+      record.at(-1)[1] = (record.at(-1)[1] + message.text).slice(-MOST);
+    }
     if (message.event === "stream") this.stream(message);
     else if (message.event === "display") this.part(this.shown(message.data));
     else if (message.event === "clear") this.clear();
   }
 
-  clear() { this.element.replaceChildren(); this.parts = []; this.last = null; }
+  get text() { return this.record.filter(([name]) => name === "stdout").map(([, text]) => text).join(""); }
+
+  clear() { this.record.length = 0; this.element.replaceChildren(); this.parts = []; this.last = null; }
 
   part(element) {
     if (!element) return;
@@ -80,7 +89,6 @@ export class Result {
     if (this.cut) this.tell(`The first ${this.cut.toLocaleString("en")} lines are left out: a page keeps the newest ${MOST.toLocaleString("en")} characters.`);
     this.last.text = all;
     this.last.pre.textContent = all;
-    this.text = (this.text + text).slice(-MOST);
   }
 
   shown(data) {

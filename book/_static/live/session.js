@@ -151,6 +151,7 @@ export async function start({ live, settings, base, make }) {
     const used = [...(answer.needs ?? []), cell.id];
     cell.from = Object.fromEntries(used.map(id => [id, way.sources[id]]));
     cell.key = answer.key;
+    cell.record = result.record;
     const asBook = used.every(id => { const each = live.cell(id); return each && !each.aside && way.sources[id] === each.original; });
     result.settle({ answer, asBook, live, figure: (place, explored) => new LiveFigure({ place, explored, cell, ask, make, inert }) });
     const back = button("Back to the book’s", () => session.restore(cell));
