@@ -338,6 +338,21 @@ def test_normal_form_drops_images_and_counts_from_one():
     assert cell["outputs"][1]["execution_count"] == 1
 
 
+def test_normal_form_keeps_the_text_of_a_check_and_any_other_page():
+    text = "a  1\nb  1\nagree within 1e-10"
+    fold = f'<details class="pgt-check"><summary>a and b agree</summary><pre>{text}</pre></details>'
+    table = "<table><tr><td>1</td></tr></table>"
+    outputs = [
+        nbformat.v4.new_output("display_data", {"text/plain": text, "text/html": page})
+        for page in (fold, table)
+    ]
+    stored = form.normal_form(notebook_with(*outputs))["cells"][1]["outputs"]
+    assert [output["data"] for output in stored] == [
+        {"text/plain": text},
+        {"text/plain": text, "text/html": table},
+    ]
+
+
 def test_normal_form_joins_pieces_of_a_stream():
     pieces = [nbformat.v4.new_output("stream", name="stdout", text=text) for text in ("left\n", "right\n")]
     (output,) = form.normal_form(notebook_with(*pieces))["cells"][1]["outputs"]
