@@ -66,7 +66,7 @@ class NumpyLoss(Update):
                 others = [each[at] for each in known]
                 if number == 0:
                     self._same_again(log_probs[at], others)
-                found[at] = -self._derivative(log_probs[at], others)
+                found[at] = 0.0 - self._derivative(log_probs[at], others)
         return found
 
     def _same_again(self, log_probs, others):
@@ -121,8 +121,8 @@ class AutodiffLoss(Update):
     Parameters
     ----------
     gradient : callable
-        As `from_jax` and `from_torch` make it: from the arguments of the loss for one group, as NumPy
-        arrays, to the derivative (G, L).
+        As `from_jax` and `from_torch` make it: from the arguments of the loss for n groups, NumPy arrays with
+        a first axis of length n, to its derivative for each of them, shape (n, G, L).
 
     Examples
     --------
@@ -134,7 +134,7 @@ class AutodiffLoss(Update):
     gradient: object
 
     def weights(self, log_probs, old_log_probs, ref_log_probs, rewards, mask):
-        """Minus the derivative of the loss by each log-probability, group by group.
+        """Minus the derivative of the loss by each log-probability.
 
         Parameters
         ----------
@@ -146,11 +146,10 @@ class AutodiffLoss(Update):
         -------
         ndarray, shape (..., G, L)
         """
-        found = np.zeros(log_probs.shape)
-        for at in np.ndindex(rewards.shape[:-1]):
-            group = log_probs[at], old_log_probs[at], ref_log_probs[at], rewards[at], mask[at]
-            found[at] = -np.asarray(self.gradient(*group)) * mask[at]
-        return found
+        G, L = mask.shape[-2:]
+        seen = [each.reshape(-1, G, L) for each in (log_probs, old_log_probs, ref_log_probs)]
+        found = self.gradient(*seen, rewards.reshape(-1, G), mask.reshape(-1, G, L))
+        return -np.asarray(found).reshape(mask.shape) * mask
 
 
 def from_jax(loss):
@@ -182,11 +181,11 @@ def from_jax(loss):
     """
     import jax
 
-    slope = jax.jit(jax.grad(loss))
+    slopes = jax.jit(jax.vmap(jax.grad(loss)))
 
-    def gradient(*group):
+    def gradient(*groups):
         with jax.enable_x64(True):
-            return np.asarray(slope(*(jax.numpy.asarray(each) for each in group)))
+            return np.asarray(slopes(*groups))
 
     return AutodiffLoss(gradient)
 
@@ -218,7 +217,10 @@ def from_torch(loss):
     """
     import torch
 
-    def gradient(log_probs, *others):
+    def gradient(*groups):
+        return np.array([of_one(*group) for group in zip(*groups, strict=True)])
+
+    def of_one(log_probs, *others):
         l = torch.tensor(log_probs, dtype=torch.float64, requires_grad=True)
         rest = (torch.tensor(each, dtype=torch.float64) for each in others)
         return torch.autograd.grad(loss(l, *rest), l)[0].numpy()

@@ -171,13 +171,12 @@ def audit(loss, *, tree=None, group_size=4, policies=None, reference=None):
     >>> print(audit(grpo))
     The mean step is 1 times the gradient of: reward per token with the baseline
     frozen, times c_4. A part of that is held fixed at the policy of the moment,
-    so that it changes as the policy learns.
+    and moves along with it.
     It is the gradient of nothing: the antisymmetric part of its Jacobian is
-    0.0687 of its size.
-    Its cosine with the gradient of the mean reward is 0.9 at the least of 4
-    policies. Tie the parameters to one knob, and it can go the wrong way: there
-    is one along which the mean reward rises with 0.0194 and the step goes with
-    -0.0193.
+    0.0029 of its size.
+    Its cosine with the gradient of the mean reward is 0.924 at the least of 3
+    policies. Tie the parameters to one knob, and it may go the wrong way: there
+    is one along which the mean reward has the slope +0.032 and the step -0.036.
     """
     tree = standard_tree() if tree is None else _validate.instance("tree", tree, TokenTree) or tree
     update = loss if isinstance(loss, Update) else NumpyLoss(loss)
@@ -210,8 +209,7 @@ def audit(loss, *, tree=None, group_size=4, policies=None, reference=None):
 def antisymmetry(field, policy):
     r"""Share of the Jacobian of a field of directions that is antisymmetric: 0 for a gradient.
 
-    .. math:: \max_{u,v} \frac{|u \cdot (D v) - v \cdot (D u)|}{|u \cdot (D v)| + |v \cdot (D u)|
-        + \tfrac12 |D u| |v| + \tfrac12 |D v| |u|}, \qquad D = \partial f / \partial \theta
+    .. math:: \frac{|u \cdot D v - v \cdot D u|}{|D u| + |D v|}, \qquad D = \partial f / \partial \theta
 
     Parameters
     ----------
@@ -223,7 +221,7 @@ def antisymmetry(field, policy):
     Returns
     -------
     float
-        For two fixed directions u, v without a pattern.
+        In [0, 1], for two fixed orthogonal directions u, v without a pattern.
 
     Notes
     -----
@@ -238,21 +236,21 @@ def antisymmetry(field, policy):
     >>> def at(theta):
     ...     return SimpleNamespace(parameters=np.array(theta), with_parameters=at)
     >>> round(antisymmetry(lambda p: np.array([p.parameters[1], -p.parameters[0]]), at([1.0, 2.0])), 3)
-    0.998
+    1.0
     >>> round(antisymmetry(lambda p: p.parameters, at([1.0, 2.0])), 6)
     0.0
     """
     theta = policy.parameters
-    along = [np.cos((1.7 + 0.6 * i) * np.arange(1, theta.size + 1) ** 1.5 + i) for i in range(2)]
-    along = [u / np.linalg.norm(u) for u in along]
+    n = np.arange(1, theta.size + 1) ** 1.5
+    # Two orthogonal directions of length 1: the columns of Q.
+    u, v = np.linalg.qr(np.cos([1.7 * n, 2.3 * n + 1]).T)[0].T
 
     def derivative(u):
         ends = [field(policy.with_parameters(theta + sign * _STEP * u)) for sign in (1, -1)]
         return (ends[0] - ends[1]) / (2 * _STEP)
 
-    u, v = along
     Du, Dv = derivative(u), derivative(v)
-    size = abs(u @ Dv) + abs(v @ Du) + (np.linalg.norm(Du) + np.linalg.norm(Dv)) / 2
+    size = np.linalg.norm(Du) + np.linalg.norm(Dv)
     return float(abs(u @ Dv - v @ Du) / size) if size else 0.0
 
 
