@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 import pgtlab
 from pgtlab import SoftmaxPolicy
 from pgtlab.language import (
+    METHODS,
     AutodiffLoss,
     DiscountedUpdate,
     GroupUpdate,
@@ -210,6 +211,25 @@ def test_antisymmetry_is_told_by_hand():
     assert antisymmetry(lambda p: np.ones(2), at([1.0, 2.0])) == 0.0
 
 
+def test_every_method_of_the_table_is_audited_and_its_own_objective_is_found():
+    found = {method.name: method.audit() for method in METHODS}
+    assert len(found) == len(METHODS) == 22
+    assert found["actor-critic, with γ to the t"].objective == "discounted reward"
+    assert found["actor-critic, without γ to the t"].objective is None
+    climbs_pass_rate = {name for name, each in found.items() if each.objective == "mean reward"}
+    assert climbs_pass_rate == {
+        "REINFORCE",
+        "REINFORCE with a baseline",
+        "PPO clip, leave-one-out, sums",
+        "RLOO",
+        "Dr. GRPO",
+    }
+    here = Law(standard_tree(), table(standard_tree()))
+    (own,) = METHODS[2].also
+    by_differences = slope(lambda p: own.value(Law(here.tree, p), here), here.policy)
+    assert_allclose(own.gradient(here), by_differences, rtol=1e-6, atol=1e-8)
+
+
 # --- losses as they are written --------------------------------------------------------------------------
 
 
@@ -243,9 +263,7 @@ def test_losses_that_cannot_be_audited_are_refused_in_words():
     rng = np.random.default_rng(1)
     message = r"^the loss returned .* and then .* for the same group: it depends on chance, or remembers"
     refused(lambda l, *others: rng.normal() * l.sum(), message)
-    message = (
-        r"^the loss returned an array of shape \(2,\); expected one number for a group, such as"
-    )
+    message = r"^the loss returned an array of shape \(2,\); expected one number for a group, such as"
     refused(lambda l, *others: l.sum(-1), message)
     message = r"^the loss is nan for rewards \[.*\] and lengths \[.*\]; expected a finite number: is"
     refused(lambda l, old, ref, r, mask: (l.sum(-1) * (r - r.mean()) / r.std()).sum(), message)

@@ -9,6 +9,7 @@ from pgtlab.language.means import (
     mean_weights,
     sampled_update,
 )
+from pgtlab.language.methods import METHODS, Method
 from pgtlab.language.objectives import Objective, objectives
 from pgtlab.language.tree import (
     TokenTree,
@@ -32,11 +33,13 @@ from pgtlab.language.updates import (
 )
 
 __all__ = [
+    "METHODS",
     "Audit",
     "AutodiffLoss",
     "DiscountedUpdate",
     "GroupUpdate",
     "KLUpdate",
+    "Method",
     "NumpyLoss",
     "Objective",
     "PreferenceUpdate",

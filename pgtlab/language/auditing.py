@@ -112,7 +112,7 @@ def standard_tree():
     return TokenTree("a.", 3, [lambda answer, of=each: "".join(answer) in of for each in right], end=".")
 
 
-def audit(loss, *, tree=None, group_size=4, policies=None, reference=None):
+def audit(loss, *, tree=None, group_size=4, policies=None, reference=None, also=()):
     r"""Say what a loss for language models climbs, exactly, on a small tree of tokens.
 
     Every group of answers that could be drawn is weighed with its probability, the loss is differentiated
@@ -134,6 +134,8 @@ def audit(loss, *, tree=None, group_size=4, policies=None, reference=None):
         Where to look, at least one; tables of logits of four sizes if it is left out.
     reference : FinitePolicy, optional
         A table of logits of its own if it is left out.
+    also : sequence of Objective
+        Objectives of your own, with which the step is compared as well.
 
     Returns
     -------
@@ -193,6 +195,7 @@ def audit(loss, *, tree=None, group_size=4, policies=None, reference=None):
         return _nothing(steps[0], len(policies))
     laws = [Law(tree, each, reference) for each in policies]
     rewards, distances = objectives(tree, G)
+    rewards = [*rewards, *also]
     objective, factors, frozen = _explained(steps, laws, rewards, distances)
     # What is the same for other rewards is there for the distance, which is to be made small.
     other = dataclasses.replace(tree, rewards=tree.rewards[:, ::-1] * 0.3 + 0.1)
