@@ -1,0 +1,109 @@
+"""Owns what the commands share: what they open, where their tables go, and how a sum is printed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pgtgrade.instances import VARIABLE
+from pgtgrade.problem_sets import problem_set
+from pgtgrade.results import BY_HAND, GRADED, NO_SUBMISSION, NOT_GRADED, Course, write
+
+
+def opened(options):
+    """Return the problem set and the course that are named."""
+    return problem_set(options.set, options.source), Course(Path(options.course))
+
+
+def results(chosen, course):
+    """Return what was found so far, at least one result."""
+    found = course.results(chosen.name)
+    if not found:
+        raise ValueError(
+            f"{course.folder}: no results of {chosen.name}; run pgtgrade grade {chosen.name} first, or name "
+            "the folder of the course with --course"
+        )
+    return found
+
+
+def table_to_read(named, folder, table):
+    """Return the table that is meant: the course's own, or a file, which may also lie beside it."""
+    if named is True:
+        return table
+    path = Path(named)
+    return folder / path if not path.exists() and (folder / path).exists() else path
+
+
+def refuse_to_lose(table, text, entries):
+    """Refuse to write over a table with points that are not in the gradebook yet."""
+    from pgtgrade.tables import read_text
+
+    try:
+        (old, faults), (new, _) = entries(read_text(table)), entries(text)
+        lost = bool(set(old) - set(new) or faults)
+    except ValueError:
+        lost = True
+    if lost:
+        raise ValueError(
+            f"{table} holds entries that have not been read; read them with --read {table}, or write over "
+            "them with --overwrite"
+        )
+
+
+def secret(options):
+    """Return the lecturer's secret; an empty one is none."""
+    if options.secret_file is None:
+        return os.environ.get(VARIABLE) or None
+    secret = Path(options.secret_file).read_text(encoding="utf-8").strip()
+    if not secret:
+        raise ValueError(f"{options.secret_file} is empty; expected the secret, a line of any text")
+    return secret
+
+
+def roster(options, course):
+    """Return the roster, an empty one if there is none."""
+    from pgtgrade.roster import Roster, read_roster
+
+    path = Path(options.roster) if options.roster else course.folder / "roster.csv"
+    return read_roster(path) if options.roster or path.exists() else Roster()
+
+
+def table_path(course, chosen, named):
+    """Return where the table of grades goes."""
+    return Path(named) if named else course.folder / f"grades-{chosen.name}.csv"
+
+
+def write_table(chosen, course, roster, named):
+    """Write the table of grades and return its rows."""
+    from pgtgrade.gradebook import gradebook
+    from pgtgrade.names import Names
+    from pgtgrade.rules import read_rules
+    from pgtgrade.tables import grades_csv, rows
+
+    with gradebook(course, chosen) as book:
+        rules = read_rules(course, chosen.name)
+        lines = {each.name: each.line for each in roster.people}
+        table = rows(chosen, course.results(chosen.name), book.scores(), roster.names, rules, lines)
+    write(table_path(course, chosen, named), "\ufeff" + grades_csv(chosen, table))
+    there = Names({row.student: True for row in table})
+    unknown = [each for each in rules.named if each not in there]
+    if unknown:
+        print(f"course.toml names, and nobody is called: {', '.join(map(shown, unknown))}", file=sys.stderr)
+    return table
+
+
+def say(table, not_graded, path):
+    """Print who was not graded and why, and the sum of it."""
+    for student, reason in not_graded.items():
+        print(f"NOT GRADED  {shown(student)}: {reason}")
+    statuses = [row.status for row in table]
+    counted = [f"{statuses.count(each)} {each}" for each in (GRADED, BY_HAND, NOT_GRADED, NO_SUBMISSION)]
+    print(
+        f"{len(table)} rows: {', '.join(each for each in counted if not each.startswith('0 '))}. See {path}"
+    )
+
+
+def shown(name):
+    """Return a name that cannot move the cursor of a terminal."""
+    return "".join(each if each.isprintable() else "?" for each in name)
