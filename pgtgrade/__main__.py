@@ -8,8 +8,10 @@ from pathlib import Path
 
 from pgtgrade import desk
 from pgtgrade.instances import VARIABLE
+from pgtgrade.looking import regrade, similar, statistics
 from pgtgrade.options import parser
-from pgtgrade.results import GRADED, NOT_GRADED, write
+from pgtgrade.readers import derivations
+from pgtgrade.results import GRADED, NOT_GRADED, key_of, write
 
 DONE, SOME_NOT_GRADED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -165,58 +167,22 @@ def export(options):
     return DONE
 
 
-def derivations(options):
-    """Write the page and the table for grading by hand, or read the table."""
-    from pgtgrade import by_hand
-    from pgtgrade import derivations as rooms
-    from pgtgrade.gradebook import gradebook
-    from pgtgrade.tables import read_text
+def demo(options):
+    """Make up a class, and do with it all that a lecturer does."""
+    from pgtgrade.demo import run
 
-    chosen, course = desk.opened(options)
-    results = desk.results(chosen, course)
-    if not rooms.by_hand(chosen):
-        raise ValueError(f"{chosen.name} has no question that is graded by hand")
-    folder = course.folder / "derivations"
-    table, sheet = folder / f"{chosen.name}.csv", folder / f"{chosen.name}.html"
-    with gradebook(course, chosen) as book:
-        if options.restore:
-            book.restore(by_hand.read_copy(Path(options.restore), chosen, results))
-            print(f"What was given by hand is what {options.restore} says.")
-            return DONE
-        if options.read:
-            read = desk.table_to_read(options.read, folder, table)
-            try:
-                entries, faults = rooms.read_points(read_text(read), chosen, results, course)
-            except ValueError as error:
-                said = str(error).removeprefix(f"{read}: ")
-                raise ValueError(f"{read}: nothing of it was stored: {said}") from None
-            book.give(entries)
-            given = sum(points is not None for _, _, points, _ in entries)
-            print(f"{read}: points in {given} lines are in the gradebook.")
-            print(f"pgtgrade export {chosen.name} writes the table of grades with them.")
-            for fault in faults:
-                print(f"NOT STORED  {fault}", file=sys.stderr)
-            return SOME_NOT_GRADED if faults else DONE
-        scores = book.scores()
-        called = rooms.to_grade(results, course, options.anonymous)
-        text = rooms.derivations_csv(chosen, called, scores)
-        if table.exists() and not options.overwrite:
-            desk.refuse_to_lose(table, text, lambda old: rooms.read_points(old, chosen, results, course))
-        write(sheet, rooms.derivations_html(chosen, called, scores, course, str(table)))
-        write(table, "\ufeff" + text)
-    graded = sum(
-        scores[key][each.name].points is not None for each in rooms.by_hand(chosen) for key in called
-    )
-    print(f"{sheet}: {len(called)} submissions; derivations graded: {graded}.")
-    print(f"{table}: fill in the points, then: pgtgrade derivations {chosen.name} --read")
-    return DONE
+    return run(options, main)
 
 
 def feedback(options):
     """Write a page for each student."""
+    from pgtgrade.derivations import given_items, shown_readings
     from pgtgrade.feedback import feedback_html
     from pgtgrade.gradebook import gradebook
     from pgtgrade.platforms import feedback_zip
+    from pgtgrade.readings import read_readings
+    from pgtgrade.regrades import history
+    from pgtgrade.rubric import read_rubric
     from pgtgrade.rules import read_rules
     from pgtgrade.tables import csv_text
 
@@ -224,7 +190,10 @@ def feedback(options):
     results = desk.results(chosen, course)
     folder, open_ = course.folder / "feedback" / chosen.name, 0
     with gradebook(course, chosen) as book:
+        desk.follow_rubric(chosen, course, results, book)
         scores = book.scores()
+    rubric, readings = read_rubric(course, chosen), read_readings(course, chosen.name)
+    asked, shown = history(course, chosen.name), shown_readings(readings, scores)
     lines, left, handed = [["student", "file"]], [], []
     rules, roster = read_rules(course, chosen.name), desk.roster(options, course)
     for key, result in results.items():
@@ -234,7 +203,13 @@ def feedback(options):
         if result.status == GRADED:
             person = roster.find(result.student)
             late = rules.late(result.student, result, person.line if person else None)
-            write(folder / file, feedback_html(chosen, result, scores[key], course, late))
+            given = {
+                question: given_items(reading, rubric.get(question, {}))
+                for (student, question), reading in shown.items()
+                if student == key
+            }
+            theirs = [each for each in asked if key_of(each.student) == key]
+            write(folder / file, feedback_html(chosen, result, scores[key], course, late, given, theirs))
             handed.append((result.handle, folder / file))
             lines.append([result.student, file])
             open_ += any(each.points is None for each in scores[key].values())
@@ -247,6 +222,9 @@ def feedback(options):
     count = feedback_zip(archive, ((handle, path.read_text(encoding="utf-8")) for handle, path in handed))
     if count:
         print(f"{archive}: {count} of them under the names by which the learning platform attaches them.")
+    waiting = desk.remarks(chosen, course)
+    if waiting:
+        print(f"{len(waiting)} students have something that is not settled or decided: see their rows.")
     if open_:
         print(f"{open_} of them say of a derivation: not graded yet.")
     if left:
@@ -254,7 +232,12 @@ def feedback(options):
     return DONE
 
 
-COMMANDS = {each.__name__: each for each in (release, check, grade, derivations, feedback, export)}
+COMMANDS = {
+    each.__name__: each
+    for each in (
+        release, check, grade, derivations, feedback, export, statistics, similar, regrade, demo,
+    )
+}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pgtgrade.instances import VARIABLE
 from pgtgrade.problem_sets import problem_set
-from pgtgrade.results import BY_HAND, GRADED, NO_SUBMISSION, NOT_GRADED, Course, write
+from pgtgrade.results import BY_HAND, GRADED, NO_SUBMISSION, NOT_GRADED, Course, key_of, write
 
 
 def opened(options):
@@ -69,28 +69,81 @@ def roster(options, course):
     return read_roster(path) if options.roster or path.exists() else Roster()
 
 
+def follow_rubric(chosen, course, found, book):
+    """Let the points follow the rubric where it was changed, and say what that did."""
+    from pgtgrade.readings import follow, keep_readings, read_readings
+    from pgtgrade.rubric import path_of, read_rubric
+
+    readings = read_readings(course, chosen.name)
+    if not readings.readers:
+        return
+    before = dict(readings.given)
+    changed, left = follow(readings, read_rubric(course, chosen), book, chosen)
+    if readings.given != before:
+        keep_readings(course, chosen.name, readings)
+    if changed:
+        print(f"{path_of(course, chosen)}: points of {len(changed)} derivations changed with the rubric.")
+    for key, question in left:
+        who = shown(found[key].student) if key in found else key
+        print(f"{who}, {question}: points were given in another way since, and stay.", file=sys.stderr)
+
+
+def remarks(chosen, course):
+    """Return what is still open about a student, by key: readers who differ, a request that waits."""
+    from pgtgrade.readings import read_readings
+    from pgtgrade.regrades import history, still_open
+    from pgtgrade.rubric import read_rubric
+
+    said, readings = {}, read_readings(course, chosen.name)
+    if readings.others:
+        rubric = read_rubric(course, chosen)
+        for place in readings.differences(rubric):
+            totals = [each.total(rubric.get(place[1], {})) for each in readings.of_derivation(place).values()]
+            words = " and ".join(f"{each:g}" for each in totals)
+            said.setdefault(place[0], []).append(f"{place[1]}: read as {words}, not settled")
+    for each in still_open(history(course, chosen.name)).values():
+        words = f"regrade {each.number} of {each.question} is not decided"
+        said.setdefault(key_of(each.student), []).append(words)
+    return said
+
+
 def table_path(course, chosen, named):
     """Return where the table of grades goes."""
     return Path(named) if named else course.folder / f"grades-{chosen.name}.csv"
 
 
+def points(number):
+    """Return points as they are printed."""
+    return "none" if number is None else f"{number:g}"
+
+
 def write_table(chosen, course, roster, named):
     """Write the table of grades and return its rows."""
-    from pgtgrade.gradebook import gradebook
     from pgtgrade.names import Names
     from pgtgrade.rules import read_rules
-    from pgtgrade.tables import grades_csv, rows
+    from pgtgrade.tables import grades_csv
 
-    with gradebook(course, chosen) as book:
-        rules = read_rules(course, chosen.name)
-        lines = {each.name: each.line for each in roster.people}
-        table = rows(chosen, course.results(chosen.name), book.scores(), roster.names, rules, lines)
+    table, _ = table_and_scores(chosen, course, roster)
     write(table_path(course, chosen, named), "\ufeff" + grades_csv(chosen, table))
     there = Names({row.student: True for row in table})
-    unknown = [each for each in rules.named if each not in there]
+    unknown = [each for each in read_rules(course, chosen.name).named if each not in there]
     if unknown:
         print(f"course.toml names, and nobody is called: {', '.join(map(shown, unknown))}", file=sys.stderr)
     return table
+
+
+def table_and_scores(chosen, course, roster):
+    """Return the rows of the table of grades, and the scores that they are made of."""
+    from pgtgrade.gradebook import gradebook
+    from pgtgrade.rules import read_rules
+    from pgtgrade.tables import rows
+
+    with gradebook(course, chosen) as book:
+        found = course.results(chosen.name)
+        follow_rubric(chosen, course, found, book)
+        lines, scores = {each.name: each.line for each in roster.people}, book.scores()
+        rules, said = read_rules(course, chosen.name), remarks(chosen, course)
+    return rows(chosen, found, scores, roster.names, rules, lines, said), scores
 
 
 def say(table, not_graded, path):

@@ -83,6 +83,18 @@ def parser(commands):
         "--restore", metavar="FILE", help="make what was given by hand what this copy in COURSE/by-hand says"
     )
     each.add_argument("--anonymous", action="store_true", help="numbers in place of names")
+    each.add_argument(
+        "--reader",
+        metavar="NAME",
+        help="a second reader, who gets a page and a table without your points",
+    )
+    each.add_argument(
+        "--settle",
+        metavar="FILE",
+        nargs="?",
+        const=True,
+        help="take what counts where readers differ (default: COURSE/derivations/SET-differences.csv)",
+    )
     each.add_argument("--overwrite", action="store_true", help="write over a table that was not read")
     command("feedback", "write a page for each student").add_argument(
         "--roster", help="who takes the course (default: COURSE/roster.csv)"
@@ -92,6 +104,26 @@ def parser(commands):
     )
     with_table(each)
     each.add_argument("--assignment", help="what Canvas calls the set: its title, or its number")
+    command("statistics", "write how the class did, question by question: a page with figures, and tables")
+    below.choices["statistics"].add_argument(
+        "--roster", help="who takes the course (default: COURSE/roster.csv)"
+    )
+    command("similar", "write which submissions are suspiciously alike: a hint, never a verdict")
+    each = command("regrade", "enter a request to look at a question again, decide it, or list them")
+    each.add_argument("--student", help="who asks")
+    each.add_argument("--question", help="about what, such as visits")
+    each.add_argument("--asked", metavar="WORDS", help="what the student says")
+    each.add_argument("--decide", metavar="NUMBER", type=_count, help="decide the request of this number")
+    each.add_argument("--points", type=float, help="what the question has then (default: what it had)")
+    each.add_argument("--because", metavar="WORDS", help="the reason, which the student reads")
+    each.add_argument("--by", help="who enters it")
+    each = bare("demo", "make up a class of 30, grade it, and show what to open")
+    each.add_argument(
+        "--folder", default="pgtgrade-demo", help="where it goes, a new folder (default: %(default)s)"
+    )
+    each.add_argument(
+        "--jobs", type=_count, default=os.cpu_count() or 1, help="at a time (default: %(default)s)"
+    )
     return top
 
 
