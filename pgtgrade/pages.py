@@ -79,6 +79,7 @@ pre.folded { white-space: pre-wrap; margin: 0; }
 table { border-collapse: collapse; }
 th, td { text-align: left; padding: .3rem 1rem .3rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; }
+td.narrow { width: 20%; min-width: 3rem; } td.narrow .bar { margin-top: .35rem; }
 td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
 article { border: 1px solid var(--line); border-radius: .4rem; padding: .8rem 1rem; margin: 1rem 0; }
 .head { display: flex; flex-wrap: wrap; gap: 0 1rem; justify-content: space-between; }

@@ -126,7 +126,7 @@ def causes(said):
     """
     if "not written yet" in said:
         return ["not written yet"]
-    raised = re.search(r"expected an answer, got (\w+)(?:: ([^\n.]*))?", said)
+    raised = re.search(r"expected an answer, got (\w+(?:Error|Exception|Iteration))(?:: ([^\n.]*))?", said)
     if raised:
         own = re.match(r"no cell defines|no end within", raised[2] or "")
         return [_IN_WORDS[own[0]] if own else f"raises {raised[1]}"]
@@ -220,9 +220,9 @@ def _totals(problem_set, table):
 
 #: The colours, what they are of an `OfQuestion`, and what they say.
 _PARTS = (
-    ("right", "right", "all points"),
-    ("part", "partly", "some"),
-    ("none", "none", "none"),
+    ("right", "right", "with all points"),
+    ("part", "partly", "with some"),
+    ("none", "none", "with none"),
     ("open", "waiting", "not graded yet"),
 )
 
@@ -242,7 +242,8 @@ def _question(each):
     mean = "" if each.mean is None else f"; mean {_number(each.mean)} of {each.question.points:g} points"
     time = ""
     if each.times:
-        time = f"; {_number(statistics.median(each.times))} s, at most {_number(max(each.times))} s"
+        middle, most = statistics.median(each.times), max(each.times)
+        time = f"; {_number(middle)} s, at most {_number(most)} s"
     parts = [
         f'<h3 class="text">{escape(each.question.title)}</h3>{drawn}',
         f'<p class="quiet">{said or "nobody"}{mean}{time}</p>',
@@ -250,11 +251,11 @@ def _question(each):
     if each.causes:
         most = max(each.causes.values())
         lines = "".join(
-            f'<tr><td class="number">{count}</td><td style="width: 30%">'
+            f'<tr><td class="number">{count}</td><td class="narrow">'
             f"{bar([('none', count)], most, f'{count} students')}</td><td>{escape(words)}</td></tr>"
             for words, count in each.causes.most_common(6)
         )
-        head = "<tr><th>students</th><th></th><th>what went wrong, as the checks say</th></tr>"
+        head = '<tr><th colspan="2">how many</th><th>what went wrong, as the checks say</th></tr>'
         parts.append(f"<table>{head}{lines}</table>")
     return f"<article>{''.join(parts)}</article>"
 
