@@ -128,8 +128,6 @@ export class Result {
     return this.make("img", { src, alt });
   }
 
-  finish() {}
-
   // The end of a run: an error, the figure with its sliders, and the caption that the book's figure has.
   settle({ answer, asBook, live, figure }) {
     this.last = null;

@@ -120,7 +120,6 @@ export async function start({ live, settings, base, make }) {
         if (cell === this.cell && !this.quiet) this.cell.set("running");
       } else if (message.event === "end") {
         const result = this.results.get(message.cell);
-        result.finish();
         const cell = live.cell(message.cell);
         if (cell && cell !== this.cell && !this.quiet && (cell.edited || cell.shown || !message.answer.ok))
           show(cell, result, message.answer, this, []);
@@ -132,8 +131,6 @@ export async function start({ live, settings, base, make }) {
     }
 
     failed(error) {
-      this.results.get(this.cell.id)?.finish();
-      if (this.cell.shown) this.cell.shown.cut = true;
       this.cell.set("failed", null);
       this.say(error.sentence ?? DEAD);
     }
@@ -173,6 +170,7 @@ export async function start({ live, settings, base, make }) {
         await python(packages([cell, ...live.cells.filter(each => each.edited)]));
         const answer = await ask("run", { id: cell.id, cells: described() });
         const result = way.results.get(answer.cell);
+        if (answer.error?.name === "MemoryError") end({ stopped: true }); // what it took is given back only so
         if (answer.cell === cell.id) show(cell, result, answer, way, answer.ran);
         else {
           cell.set("failed", answer.error);
@@ -208,7 +206,6 @@ export async function start({ live, settings, base, make }) {
       generation++;
       waiting = 0;
       const stopped = live.cells.filter(cell => ["running", "waiting"].includes(cell.state));
-      active?.results.forEach(result => result.finish());
       const had = ready;
       end({ stopped: true });
       jobs = Promise.resolve();
