@@ -21,7 +21,7 @@
 //                   { cell, line, name, message }: line counts from 1 in the source of `cell` (an id)
 //   evaluate(cell, code)
 //                   run `code` behind a cell, with the names that hold after it, and show nothing; resolves to
-//                   { ok, text, error }, text being what it printed. The cell and what it needs run first.
+//                   { ok, text, error }, text being what it printed. What it needs runs first, the cell with it.
 //   runAll(), stop(), startAfresh()
 //   restore(cell)   take the reader's result away: the book's output is back (edits stay)
 //   session()       starts nothing, but fetches session.js: a promise of its module

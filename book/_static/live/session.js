@@ -117,7 +117,7 @@ export async function start({ live, settings, base, make }) {
         this.results.set(message.cell, new Result(cell ?? this.cell, make));
         if (cell && cell !== this.cell) this.say(`Running cell ${live.cells.indexOf(cell) + 1}, which this one needs.`, stopButton());
         else this.say("Running.", stopButton());
-        if (cell === this.cell) this.cell.set("running");
+        if (cell === this.cell && !this.quiet) this.cell.set("running");
       } else if (message.event === "end") {
         const result = this.results.get(message.cell);
         result.finish();
@@ -163,7 +163,8 @@ export async function start({ live, settings, base, make }) {
   }
 
   const session = {
-    run(cell) {
+    async run(cell) {
+      if (["running", "waiting"].includes(cell.state)) return { ok: false, error: null };
       if (cell.state !== "running" && waiting) { cell.set("waiting"); cell.say("Waiting for the cell that runs.", stopButton()); }
       return job(cell, async () => {
         const way = active = listening = new Way(cell);

@@ -118,9 +118,9 @@ async function run({ id, cells }) {
 const calls = {
   start,
   run,
-  async evaluate({ id, cells, code }) {
-    const above = await run({ id, cells });
-    return above.ok ? run({ id: notebook.behind(id, code), cells: null }) : above;
+  evaluate({ id, cells, code }) {
+    notebook.read(JSON.stringify(cells));
+    return run({ id: notebook.behind(id, code), cells: null });
   },
   keys({ ids, cells }) {
     notebook.read(JSON.stringify(cells));
