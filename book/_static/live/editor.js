@@ -31,6 +31,7 @@ export async function start({ live, fetched, kept }) {
     constructor(cell) {
       Object.assign(this, { cell, was: undefined, sent: null, said: "" });
       cell.editor = this;
+      cell.element.classList.add("pgt-editor-open");
       this.field = field(cell.code, coloured, {
         label: `Code of ${number(cell)}`,
         hint: HINT,
