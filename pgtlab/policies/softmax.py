@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -148,7 +148,19 @@ class FinitePolicy(ABC):
             return probs
         numbers = _validate.numbers("policy.probs()", probs)
         probs = np.asarray(probs)
-        return probs if probs.dtype.kind == "f" else numbers
+        probs = probs if probs.dtype.kind == "f" else numbers
+        if probs.ndim < 2:
+            raise ValueError(f"policy.probs() has shape {probs.shape}; expected (..., S, A)")
+        missing = np.abs(probs @ np.ones(probs.shape[-1]) - 1)
+        # Also false for NaN.
+        if not (probs.min() >= 0 and missing.max() <= _validate.ROUNDING):
+            at = _validate.first(~((probs >= 0).all(-1) & (missing <= _validate.ROUNDING)))
+            digits = f". Compute them in float64, not in {probs.dtype}" if probs.dtype.itemsize < 8 else ""
+            raise ValueError(
+                f"policy.probs(){_validate.subscript(at)} is {probs[at]}; "
+                f"expected probabilities of at least 0 that sum to 1 within {_validate.ROUNDING:g}{digits}"
+            )
+        return probs
 
     def sound_scores(self):
         """Scores (..., S, A, K), 0 in place of NaN where an action is never taken.
@@ -373,8 +385,11 @@ class SoftmaxPolicy(FinitePolicy):
 
     @cached_property
     def _probs(self):
-        weight = np.exp(self._below_largest())
-        return _validate.read_only(weight / weight.sum(-1, keepdims=True))
+        logits = self._quiet_logits()
+        # Where all preferences are within 600 of 0 no exponential overflows.
+        small = np.vdot(logits, logits) < 600**2
+        weight = np.exp(logits if small else self._below_largest())
+        return _validate.read_only(weight / _sum_over_actions(weight))
 
     def log_prob(self, state, action):
         r"""Logarithm of a probability, :math:`\log \pi(s, a; \theta)`; finite even if that underflows.
@@ -405,14 +420,19 @@ class SoftmaxPolicy(FinitePolicy):
         # log sum_b exp(l_b) = l_max + log(1 + sum of the others, each of at most 1)
         return below - np.log1p(others.sum(-1, keepdims=True))
 
+    def _quiet_logits(self):
+        if self._one_hot:
+            return self.logits()
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.logits()
+
     def _below_largest(self):
         """Return the preferences less the largest of each state, (..., S, A)."""
+        logits = self._quiet_logits()
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = self.logits()
-            # So no exponential overflows.
-            below = logits - logits.max(-1, keepdims=True)
-            unclear = np.isnan(below.sum())
-        if unclear:
+            largest = logits.max(-1, keepdims=True)
+            below = logits - largest
+        if not np.isfinite(largest).all():
             at = _validate.first(~np.isfinite(logits))
             raise ValueError(
                 f"the preference of [state, action] = {list(at[-2:])} is {logits[at]}; expected a finite "
@@ -459,7 +479,7 @@ class SoftmaxPolicy(FinitePolicy):
         ndarray, shape (..., K)
         """
         # sum_a w(a) (phi(a) - sum_b pi(b) phi(b)) = sum_a (w(a) - pi(a) sum_b w(b)) phi(a)
-        centred = weights - self.probs() * weights.sum(-1, keepdims=True)
+        centred = weights - self.probs() * _sum_over_actions(weights)
         S, A, K = self.features.shape
         flat = centred.reshape(*centred.shape[:-2], S * A)
         return flat if self._one_hot else flat @ self.features.reshape(S * A, K)
@@ -481,6 +501,16 @@ def sound_scores(policy):
     return policy.sound_scores()
 
 
+def _sum_over_actions(table):
+    """Return the sums of the rows of a table (..., S, A), (..., S, 1); as a product it is twice as fast."""
+    return table.dot(_ones(table.shape[-1]))[..., None]
+
+
+@lru_cache(maxsize=16)
+def _ones(n):
+    return np.ones(n)
+
+
 def _of_others(probs):
     """Return the probabilities of the other actions, (S, A, A): row a has 0 at a."""
     return np.where(np.eye(probs.shape[1], dtype=bool), 0.0, probs[:, None, :])
@@ -494,6 +524,7 @@ def _fits(parameters, features_shape):
         )
 
 
+@lru_cache(maxsize=16)
 def _one_hot_features(S, A):
     """Return the identity matrix of size S*A as a read-only (S, A, S*A) view of 2*S*A - 1 numbers."""
     K = S * A
