@@ -7,6 +7,7 @@ import linecache
 import os
 import pickle
 import re
+import time
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class NotGraded(BaseException):
 MOST_DRAWS = 5
 
 
-def judge(source, call, cells=(), *, student="", questions=None):
+def judge(source, call, cells=(), *, student="", questions=None, times=None):
     """Run every hidden test, with the student's functions in the place of the instructor's.
 
     Parameters
@@ -41,6 +42,8 @@ def judge(source, call, cells=(), *, student="", questions=None):
         For whom the instances are drawn. One on which the instructor's own answer fails is drawn afresh.
     questions : collection of str, optional
         The grade_ids of the hidden tests to run: all unless told otherwise.
+    times : dict of str to float, optional
+        Filled with the seconds that each test took, by its grade_id.
 
     Returns
     -------
@@ -62,7 +65,10 @@ def judge(source, call, cells=(), *, student="", questions=None):
         if questions is not None and name not in questions:
             continue
         with instances_of(student, _sound_draw(source, name, given, student)):
+            start = time.monotonic()
             said = _run(source, name, code, given, call, cells)
+        if times is not None:
+            times[name] = round(time.monotonic() - start, 3)
         hidden[name] = (points, None) if said is None else (0.0, said)
     return hidden
 

@@ -241,9 +241,17 @@ def test_225_frames_and_a_default_argument_are_allowed():
     assert len(sliders_of(draw_with_default, {"a": (0, 1, 2)}, None, None)) == 1
 
 
+def test_a_page_that_runs_draws_the_sliders_itself(monkeypatch):
+    monkeypatch.setenv("PGTLAB_EXPLORE", "page")
+    figure = explore(draw_line, slope=(0.0, 1.0, 3))
+    assert type(figure) is Explorer
+    assert repr(figure) == "explore(draw_line: slope)"
+    assert "</svg>" in figure.svg(slope=0.125)  # off the grid too
+
+
 def test_an_unknown_mode_is_an_error(monkeypatch):
     monkeypatch.setenv("PGTLAB_EXPLORE", "statc")
-    with pytest.raises(ValueError, match="PGTLAB_EXPLORE is 'statc'; expected 'static', 'live' or nothing"):
+    with pytest.raises(ValueError, match="PGTLAB_EXPLORE is 'statc'; expected 'static', 'live', 'page' or"):
         explore(draw_line, slope=(0, 1, 2))
 
 

@@ -30,7 +30,8 @@ def explore(
     """Put sliders under a figure: one for each argument of a function that draws it.
 
     With a live kernel each move redraws in Python. When the environment variable `PGTLAB_EXPLORE` is
-    `static`, as in the book build, every frame of the grid is drawn at once and the page carries them all.
+    `static`, as in the book build, every frame of the grid is drawn at once and the page carries them all;
+    when it is `page`, what runs the cell draws the sliders, as the pages of the book do.
 
     Parameters
     ----------
@@ -89,13 +90,15 @@ def explore(
     {'discount': 0.9}
     """
     mode = os.environ.get("PGTLAB_EXPLORE", "")
-    if mode not in ("", "live", "static"):
-        raise ValueError(f"PGTLAB_EXPLORE is {mode!r}; expected 'static', 'live' or nothing")
+    if mode not in ("", "live", "static", "page"):
+        raise ValueError(f"PGTLAB_EXPLORE is {mode!r}; expected 'static', 'live', 'page' or nothing")
     if not callable(draw):
         raise TypeError(f"explore(draw, ...): draw must be a function, got {type(draw).__name__}")
     sliders = sliders_of(draw, ranges, start, names)
     label = _label(draw, label)
     identity = f"pgt-{re.sub('[^A-Za-z0-9]+', '-', name_of(draw)).strip('-')}-{next(_count)}"
+    if mode == "page":
+        return Explorer(draw, sliders, label, identity)
     if mode == "static":
         from pgtlab.widgets.static import StaticExplorer
 
