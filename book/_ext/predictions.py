@@ -86,7 +86,7 @@ class Predictions(SphinxTransform):
             f'<a href="#reason-{n}">at the end of the section</a>.</p>'
         )
         section, end = end_of_section(reason)
-        reason.replace_self(raw(f'<div class="pgt-reason-place" data-of="{n}"></div>'))
+        reason.parent.replace(reason, raw(f'<div class="pgt-reason-place" data-of="{n}"></div>'))
         section.insert(end, reason)
 
 
@@ -100,5 +100,6 @@ def setup(app: Sphinx) -> dict:
     app.add_transform(Predictions)
     app.add_css_file("predict.css")
     app.add_css_file("fold.css")
+    app.add_js_file("fold.js", loading_method="defer")
     app.add_js_file("predict.js", loading_method="defer")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -77,12 +77,4 @@
     addEventListener("hashchange", called);
     called();
   }
-
-  // Where a browser keeps closed folds closed on paper, they are opened for the time of printing.
-  let opened = [];
-  addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details.pgt-check:not([open])")];
-    for (const fold of opened) fold.open = true;
-  });
-  addEventListener("afterprint", () => { for (const fold of opened) fold.open = false; });
 })();
