@@ -36,7 +36,7 @@ extension = load(BOOK / "_ext" / "pgtbook.py")
 
 NOTEBOOKS = form.notebooks()
 PAGES = sorted(path for path in BOOK.rglob("*.md") if ".ipynb_checkpoints" not in path.parts)
-HIDDEN = {"remove-cell", "remove-input", "hide-cell", "hide-input", "check"}
+HIDDEN = {"remove-cell", "remove-input", "hide-cell", "hide-input", "check", "try-check"}
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
