@@ -321,6 +321,11 @@ def test_a_warning_names_the_line_of_the_cell():
 # --- what is shown ---
 
 
+def test_what_is_printed_and_what_is_shown_keep_their_order():
+    page = Run("import sys\nprint(1)\nprint(2, file=sys.stderr)\nprint(3)\ndisplay(4)\nprint(5)\n6")
+    assert page.shows(0) == "1\n2\n3\n45\n6"
+
+
 def test_of_a_million_lines_the_newest_are_kept():
     events = []
     with shown.streams(lambda kind, **what: events.append(what)):

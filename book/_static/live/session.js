@@ -154,7 +154,7 @@ export async function start({ live, settings, base, make }) {
     const back = button("Back to the book’s", () => session.restore(cell));
     const also = ran.length ? ` ${ran.length === 1 ? "One cell" : `${ran.length} cells`} above ran first.` : "";
     if (!answer.ok) cell.say("Your run ended with an error.", back);
-    else if (result.keepsBook) cell.say(`You ran this cell in ${seconds(1000 * answer.seconds)}.${also} The figure is the book’s, whose code is the same: change it, and the sliders ask Python.`);
+    else if (result.keepsBook) cell.say(`You ran this cell in ${seconds(1000 * answer.seconds)}.${also} ${result.explored ? "The figure is the book’s, whose code is the same: change it, and the sliders ask Python." : "The result is the book’s."}`);
     else cell.say(`Your result, in ${seconds(1000 * answer.seconds)}.${also}`, back);
     cell.set(answer.ok ? "done" : "failed", answer.error);
   }

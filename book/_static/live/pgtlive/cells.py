@@ -134,6 +134,8 @@ class Notebook:
                 self.space[name] = value
 
     def display(self, *objects, **_) -> None:
+        sys.stdout.flush()  # what was printed before stands before
+        sys.stderr.flush()
         for each in objects:
             self.emit("display", data=shown.bundle(each))
 
