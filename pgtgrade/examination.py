@@ -199,16 +199,16 @@ def _examine(job, source, limits, isolation, process):
 
 
 def _as_they_stood(job, source, hidden, first):
-    """Return what is right of the rest if each question is judged as it stood after its check.
+    """Return what earns more if each question is judged as it stood after its check.
 
     A cell of one's own may rebind a name for a try. This is a second run, of which no output is shown: a
     function that keeps what it was called with has no cell after it that could tell.
     """
     places = {}
-    for test, (points, said) in hidden.items():
+    for test, (_, said) in hidden.items():
         place = source.place(test)
-        hopeless = not points and re.search("not written yet|no end within|its process", said)
-        if not points and not hopeless and place in job["names"]:
+        hopeless = said is None or re.search("not written yet|no end within|its process", said)
+        if not hopeless and place in job["names"]:
             places[test] = job["names"].index(place)
     if not places:
         return {}
@@ -221,7 +221,7 @@ def _as_they_stood(job, source, hidden, first):
         pass  # what was found at the end stands
     finally:
         again.close()
-    return {test: each for test, each in found.items() if each[0]}
+    return {test: each for test, each in found.items() if each[0] > hidden[test][0]}
 
 
 def _copies(cells, names, source):

@@ -87,6 +87,7 @@ table { margin: 1rem 0; }
 .quiet { color: var(--quiet); } .note { color: var(--note); } .good { color: var(--good); }
 a { color: inherit; } mark { color: inherit; background: var(--mark); }
 details { margin: 1rem 0; } summary { cursor: pointer; font-weight: 600; }
+.items div.text, .items p { display: inline; contain: none; }
 figure { margin: 1rem 0; } figcaption { color: var(--quiet); }
 img, svg { max-width: 100%; } .text mjx-container svg { max-height: 30rem; }
 img { background: #fff; }

@@ -152,15 +152,15 @@ class _Tour:
 
     def regrade(self):
         """Take a request to look at something again."""
-        who = "Čapek, Jiří"
-        self.say("Look again", f"{who} asks for it: delta was only half of what it should be.")
+        who = "Grigoryan, Anahit"
+        self.say("Look again", f"{who} asks for it: her formula is right, only the list is not.")
         self.command(
-            "regrade", SET, "--student", who, "--question", "small-step", "--asked",
-            "My bound is wrong by a factor of 2 only. The first entry is right.",
+            "regrade", SET, "--student", who, "--question", "by-time", "--asked",
+            "The formula is right. I only forgot that an empty list has no entry 1.",
         )  # fmt: skip
         self.command(
             "regrade", SET, "--decide", "1", "--points", "1", "--because",
-            "You are right: what the visits move is correct. One point for that.",
+            "You are right about the formula. The first term is missing, too: 1 of 2 points.",
         )  # fmt: skip
         self.open(self.course / "regrades" / f"{SET}.csv")
 
@@ -172,7 +172,7 @@ class _Tour:
         with open(index, encoding="utf-8-sig", newline="") as file:
             files = {line["student"]: line["file"] for line in csv.DictReader(file)}
         self.open(
-            index.with_name(files["Čapek, Jiří"]),
+            index.with_name(files["Grigoryan, Anahit"]),
             index,
             self.course / "feedback" / f"{SET}-for-the-platform.zip",
         )

@@ -286,8 +286,8 @@ DERIVATIONS = {
         """\
 Let $g(s) = \\sum_a \\pi'(s,a) A^\\pi(s,a)$. Since $A^\\pi = Q^\\pi - V^\\pi$ and the probabilities
 sum to 1,
-$g = r_{\\pi'} + \\gamma P_{\\pi'} V^\\pi - V^\\pi$. Bellman for $\\pi'$ says $V^{\\pi'} = r_{\\pi'}
-+ \\gamma P_{\\pi'} V^{\\pi'}$, so
+$g = r_{\\pi'} + \\gamma P_{\\pi'} V^\\pi - V^\\pi$. Bellman for $\\pi'$ says $V^{\\pi'} = r_{\\pi'} +
+\\gamma P_{\\pi'} V^{\\pi'}$, so
 
 $$V^{\\pi'} - V^\\pi = g + \\gamma P_{\\pi'}(V^{\\pi'} - V^\\pi) = (I - \\gamma P_{\\pi'})^{-1} g .$$
 
@@ -314,8 +314,8 @@ The last term goes to 0 since $\\gamma < 1$ and $V^\\pi$ is bounded. So $J(\\pi)
     ),
     "no reason": (
         """\
-$V^{\\pi'} - V^\\pi = (I - \\gamma P_{\\pi'})^{-1} g$ with $g = r_{\\pi'} + \\gamma P_{\\pi'} V^\\pi
-- V^\\pi$. Multiply by $p_0$, this is $\\rho^{\\pi'}$.
+$V^{\\pi'} - V^\\pi = (I - \\gamma P_{\\pi'})^{-1} g$ with
+$g = r_{\\pi'} + \\gamma P_{\\pi'} V^\\pi - V^\\pi$. Multiply by $p_0$, this is $\\rho^{\\pi'}$.
 Since $g \\ge 0$ the rest is clear.
 """,
         "1 2 3 why", "1 2 3", "Why does the inverse exist? And why is $g \\ge 0$?",
