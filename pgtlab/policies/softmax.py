@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from pgtlab import _validate
 from pgtlab.policies.divergence import above_tangent
+from pgtlab.policies.policy import Policy
 
 #: Share of the largest score of its state by which the scores of a policy of one's own may miss their mean 0.
 _MEAN_ZERO = 1e-6
@@ -18,7 +19,7 @@ _MEAN_ZERO = 1e-6
 _ROUNDED_ZERO = 1e-9
 
 
-class FinitePolicy(ABC):
+class FinitePolicy(Policy):
     r"""Stochastic policy :math:`\pi(s, a; \theta)` over finitely many states and actions.
 
     To bring a policy of your own, derive from this class, keep `parameters` (K,) as an attribute that
@@ -56,35 +57,12 @@ class FinitePolicy(ABC):
     def scores(self):
         r"""Scores :math:`\partial \log \pi(s, a; \theta) / \partial \theta`, shape (S, A, K)."""
 
-    @abstractmethod
-    def with_parameters(self, parameters):
-        """Return the same policy at other parameters."""
-
     def score(self, state, action):
-        r"""Score of one action, :math:`\partial \log \pi(s, a; \theta) / \partial \theta`.
-
-        Parameters
-        ----------
-        state, action : int or ndarray of int, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N, K)
-        """
         state, action = self._indices(state, action)
         return self.sound_scores()[..., state, action, :]
 
     def log_prob(self, state, action):
-        r"""Logarithm of a probability, :math:`\log \pi(s, a; \theta)`; minus infinity where it is 0.
-
-        Parameters
-        ----------
-        state, action : int or ndarray of int, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N)
-        """
+        # Minus infinity where the probability is 0.
         state, action = self._indices(state, action)
         with np.errstate(divide="ignore"):
             return np.log(np.asarray(self.probs())[..., state, action])
@@ -101,17 +79,6 @@ class FinitePolicy(ABC):
         return flat.reshape(*flat.shape[:-1], S, A)
 
     def sample(self, state, *, rng):
-        r"""Draw an action :math:`a \sim \pi(s, \cdot; \theta)` for each state.
-
-        Parameters
-        ----------
-        state : int or ndarray of int, shape (N,)
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        ndarray of int, shape (..., N)
-        """
         _validate.generator(rng)
         state = _validate.indices("state", state, self.probs().shape[-2])
         # The action is the number of steps of the distribution function that lie below a uniform.
@@ -132,11 +99,6 @@ class FinitePolicy(ABC):
         return np.einsum("...sa,...sak->...k", weights, self.sound_scores())
 
     # --- what the exact rooms ask ----------------------------------------------------------------------
-
-    @property
-    def is_tabular(self):
-        """Whether each state and action has a parameter of its own, as `SoftmaxPolicy.tabular` makes it."""
-        return False
 
     #: Whether `probs` and `scores` are those of this package, and need not be looked at.
     _is_ours = False
@@ -195,16 +157,6 @@ class FinitePolicy(ABC):
         return self.sound_scores()
 
     def scores_along(self, w):
-        r"""Slope of :math:`\log \pi` in a direction of the parameters, :math:`\mathrm{SC}(s, a) \cdot w`.
-
-        Parameters
-        ----------
-        w : ndarray, shape (..., K)
-
-        Returns
-        -------
-        ndarray, shape (..., S, A)
-        """
         return (self.sound_scores() @ w[..., None, :, None])[..., 0]
 
     def squared_scores(self):
@@ -220,18 +172,6 @@ class FinitePolicy(ABC):
         return self.log_probs() > -np.inf
 
     def divergence_from(self, other):
-        r"""Kullback-Leibler divergence from another policy in each state.
-
-        .. math:: \sum_a \pi(s, a) \log \frac{\pi(s, a)}{\pi'(s, a)}
-
-        Parameters
-        ----------
-        other : FinitePolicy
-
-        Returns
-        -------
-        ndarray, shape (..., S)
-        """
         p, q, log_p = self.sound_probs(), other.sound_probs(), self.log_probs()
         with np.errstate(invalid="ignore"):
             x = other.log_probs() - log_p
@@ -327,16 +267,6 @@ class SoftmaxPolicy(FinitePolicy):
         return self
 
     def with_parameters(self, parameters):
-        """Return the policy with the same features at other parameters.
-
-        Parameters
-        ----------
-        parameters : array_like, shape (K,) or (..., K)
-
-        Returns
-        -------
-        SoftmaxPolicy
-        """
         parameters = _validate.array("parameters", parameters, "(..., K)")
         _fits(parameters, self.features.shape)
         return self._unchecked(self.features, parameters, self._one_hot)
@@ -380,7 +310,6 @@ class SoftmaxPolicy(FinitePolicy):
         return flat.reshape(*theta.shape[:-1], S, A)
 
     def probs(self):
-        r"""Probabilities :math:`\pi(s, a; \theta)`, shape (..., S, A), read-only."""
         return self._probs
 
     @cached_property
@@ -392,21 +321,11 @@ class SoftmaxPolicy(FinitePolicy):
         return _validate.read_only(weight / _sum_over_actions(weight))
 
     def log_prob(self, state, action):
-        r"""Logarithm of a probability, :math:`\log \pi(s, a; \theta)`; finite even if that underflows.
-
-        Parameters
-        ----------
-        state, action : int or ndarray of int, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N)
-        """
+        # Finite even if the probability underflows.
         state, action = self._indices(state, action)
         return self.log_probs()[..., state, action]
 
     def log_probs(self):
-        r"""Logarithms of all the probabilities, :math:`\log \pi(s, a; \theta)`, shape (..., S, A)."""
         below = self._below_largest()
         at = _validate.first(below == -np.inf)
         if at is not None:
@@ -441,20 +360,10 @@ class SoftmaxPolicy(FinitePolicy):
         return below
 
     def scores(self):
-        r"""Scores :math:`\phi(s, a) - \sum_{a'} \pi(s, a') \phi(s, a')`, shape (..., S, A, K)."""
+        # phi(s, a) - sum_b pi(s, b) phi(s, b)
         return self._centred(self.features, self.probs())
 
     def score(self, state, action):
-        r"""Score of one action, :math:`\phi(s, a) - \sum_{a'} \pi(s, a') \phi(s, a')`.
-
-        Parameters
-        ----------
-        state, action : int or ndarray of int, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N, K)
-        """
         state, action = np.broadcast_arrays(*self._indices(state, action))
         centred = self._centred(self.features[state], self.probs()[..., state, :])
         at = np.broadcast_to(action, centred.shape[:-2])[..., None, None]
@@ -468,16 +377,6 @@ class SoftmaxPolicy(FinitePolicy):
         return features - probs[..., None, :] @ features
 
     def score_sum(self, weights):
-        r"""Weighted sum of the scores, :math:`\sum_{s,a} w(s, a) \, \partial \log \pi(s, a; \theta)`.
-
-        Parameters
-        ----------
-        weights : ndarray, shape (..., S, A)
-
-        Returns
-        -------
-        ndarray, shape (..., K)
-        """
         # sum_a w(a) (phi(a) - sum_b pi(b) phi(b)) = sum_a (w(a) - pi(a) sum_b w(b)) phi(a)
         centred = weights - self.probs() * _sum_over_actions(weights)
         S, A, K = self.features.shape
