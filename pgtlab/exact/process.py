@@ -122,4 +122,4 @@ class Process(ABC):
     @property
     @abstractmethod
     def long_run(self):
-        """The long run: `distribution`, `average`, `values`, `action_values`, `advantages` and `visits`."""
+        """What the chain tends to, with `distribution`, `average`, `values`, `action_values`, `advantages` and `visits`."""
