@@ -121,7 +121,7 @@ export class Result {
         return this.image(`data:${kind};base64,${value}`);
       case "text/markdown": case "text/latex": {
         this.marked ||= kind === "text/markdown";
-        const box = make("div", { className: "output math tex2jax_process" });
+        const box = make("div", { className: "output tex2jax_process" });
         box.innerHTML = markdown(value);
         this.drawn = this.drawn.then(() => MathJax.typesetPromise([box])).catch(() => {});
         return box;

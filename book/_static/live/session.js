@@ -1,6 +1,6 @@
 // What a press starts: one worker with one Python, and the way of a cell through it. One job runs at a time.
 const MODULES = ["__init__.py", "names.py", "page.py", "cells.py", "shown.py", "figures.py", "packages.py"];
-const SILENCE = 30; // seconds without a word from Python while it starts
+const SILENCE = 45; // seconds without a word from Python while it starts
 const OFFLINE = "Python could not be fetched. Are you offline, or does a firewall or a blocker stop it? Run the cell again when that has changed.";
 const DEAD = "Python has stopped, probably for want of memory. What you typed is still there; run the cell again, and it starts afresh.";
 
@@ -33,10 +33,10 @@ export async function start({ live, settings, base, make }) {
   function python(packages) {
     if (ready) return ready;
     worker = new Worker(new URL(`worker.js?${settings.version}`, base));
-    let patience;
+    let patience, starting = true;
     const hope = () => {
       clearTimeout(patience);
-      patience = setTimeout(() => end({ sentence: OFFLINE }), SILENCE * 1000);
+      if (starting) patience = setTimeout(() => end({ sentence: OFFLINE }), SILENCE * 1000);
     };
     worker.onerror = event => { event.preventDefault(); end({ sentence: event.message ? DEAD : OFFLINE }); };
     worker.onmessage = ({ data }) => {
@@ -53,7 +53,7 @@ export async function start({ live, settings, base, make }) {
     ready = ask("start", {
       pyodide: address(settings.pyodide), wheel: address(settings.wheel), packages,
       modules: MODULES.map(name => new URL(`pgtlive/${name}?${settings.version}`, base).href),
-    }).finally(() => clearTimeout(patience));
+    }).finally(() => { starting = false; clearTimeout(patience); });
     ready.catch(() => {});
     return ready;
   }
