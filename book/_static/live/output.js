@@ -31,7 +31,7 @@ export class Result {
   constructor(cell, make) {
     Object.assign(this, { cell, make, parts: [], record: [], cut: 0 });
     this.element = make("div", { className: "cell_output docutils container pgt-live-output" });
-    this.element.setAttribute("role", "region");
+    this.element.setAttribute("role", "group");
     this.element.setAttribute("aria-label", "Your result");
     this.drawn = Promise.resolve();
   }
