@@ -33,6 +33,7 @@ FLOORS = {
     "estimators": 5,
     "critics": 6,
     "ascent": 7,
+    "language": 8,
     "slides": 8,
     "plots": 9,
     "widgets": 9,
@@ -521,7 +522,8 @@ def test_a_docstring_without_its_sections_would_be_seen():
 
 
 @pytest.mark.parametrize(
-    "room", ["ascent", "checks", "critics", "exact", "gallery", "letters", "plots", "slides", "widgets"]
+    "room",
+    ["ascent", "checks", "critics", "exact", "gallery", "language", "letters", "plots", "slides", "widgets"],
 )
 def test_a_room_is_there_after_import_pgtlab_alone(room):
     look_up = f"import pgtlab; assert pgtlab.{room}.__name__ == 'pgtlab.{room}'"
