@@ -39,7 +39,7 @@ class Policy(ABC):
 
     @abstractmethod
     def divergence_from(self, other):
-        r"""Divergence :math:`\sum_a \pi \log (\pi / \pi')` in each state: a table (..., S), or a `Quadratic`."""
+        r"""Divergence :math:`\sum_a \pi \log (\pi / \pi')` in each state, (..., S) or a `Quadratic`."""
 
     @property
     def is_tabular(self):
