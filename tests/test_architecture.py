@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -26,6 +28,7 @@ FLOORS = {
     "mdp": 1,
     "policies": 1,
     "studies": 1,
+    "features": 2,
     "gallery": 2,
     "exact": 3,
     "rollouts": 4,
@@ -349,6 +352,9 @@ def test_every_public_name_has_a_docstring_with_its_sections(name):
     for method in node.body if isinstance(node, ast.ClassDef) else []:
         if not isinstance(method, ast.FunctionDef) or method.name.startswith("_"):
             continue
+        if not ast.get_docstring(method) and overrides(name, method):
+            # It inherits the docstring, which is looked at where it stands.
+            continue
         short = decorators(method) & {"property", "cached_property", "abstractmethod"}
         if not short and node.name not in DISPLAYED:
             missing[method.name] = lacks(method)
@@ -357,10 +363,32 @@ def test_every_public_name_has_a_docstring_with_its_sections(name):
     assert {each: what for each, what in missing.items() if what} == {}
 
 
+def overrides(name, method):
+    """Say whether a method stands for one with a docstring, and the same parameters, of a class above."""
+    path, kind = name.split(":")
+    module = importlib.import_module(".".join(["pgtlab", *Path(path).with_suffix("").parts]))
+    above = getattr(super(*[getattr(module, kind)] * 2), method.name, None)
+    return bool(getattr(above, "__doc__", None)) and (
+        not callable(above) or parameters(method) == set(inspect.signature(above).parameters) - {"self"}
+    )
+
+
 def documents(node, method):
     """Say whether a property has a docstring of its own or is among the Attributes of its class."""
     attributes = sections(ast.get_docstring(node) or "").get("Attributes", "")
     return bool(ast.get_docstring(method)) or method.name in documented(attributes)
+
+
+def test_a_method_inherits_the_docstring_of_the_one_it_stands_for():
+    def method(text):
+        return ast.parse(text).body[0]
+
+    name = "critics/episodic.py:EpisodicNAC"
+    assert overrides(name, method("def fit(self, paths): ..."))
+    # Not with other parameters, and not from nowhere.
+    assert not overrides(name, method("def fit(self, paths, lam): ..."))
+    assert not overrides(name, method("def fits(self, paths): ..."))
+    assert not overrides("critics/critic.py:Critic", method("def fit(self, paths): ..."))
 
 
 def test_the_constructors_arguments_are_the_parameters_of_the_class():

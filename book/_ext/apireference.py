@@ -12,7 +12,11 @@ from sphinx.ext.autodoc import Documenter, FunctionDocumenter
 
 SETTINGS = {
     "add_module_names": False,
-    "autodoc_default_options": {"members": True},
+    "autodoc_default_options": {
+        "members": True,
+        # What a class shares with others is said in the class that they have in common.
+        "inherited-members": "ABC, Exception, dict, object, tuple",
+    },
     "autodoc_member_order": "bysource",
     "autodoc_typehints": "none",  # the docstrings say more: shapes, units
     "napoleon_google_docstring": False,

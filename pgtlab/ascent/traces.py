@@ -8,8 +8,9 @@ from functools import singledispatch
 import numpy as np
 
 from pgtlab import _validate
-from pgtlab.ascent import features
 from pgtlab.ascent.rules import AscentRule
+from pgtlab.features.domains import states
+from pgtlab.features.given import kept_features
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
 from pgtlab.rollouts.horizon import GeometricHorizon, checked
 
@@ -32,8 +33,10 @@ class EligibilityTraces(AscentRule):
     ----------
     lam_actor, lam_critic : float
         :math:`\lambda` and :math:`\lambda'` in [0, 1].
-    state_features : "tabular", array_like of shape (S, M), or callable
-        :math:`\psi(s)`. For the linear-quadratic problem a function of x that returns (..., M).
+    state_features : "tabular", array_like of shape (S, M), or callable, optional
+        :math:`\psi(s)`. For the linear-quadratic problem a function of x that returns (..., M). Left out,
+        features that span :math:`V^\pi`: "tabular", one for each state, or :math:`x^2` and 1 on the real
+        line.
     critic_step_size : float
         :math:`\beta`, above 0.
     horizon : int or GeometricHorizon, optional
@@ -85,7 +88,7 @@ class EligibilityTraces(AscentRule):
 
     lam_actor: float
     lam_critic: float
-    state_features: object
+    state_features: object = None
     critic_step_size: float
     horizon: object = None
 
@@ -95,7 +98,7 @@ class EligibilityTraces(AscentRule):
         put = object.__setattr__
         for name in ("lam_actor", "lam_critic"):
             put(self, name, _validate.in_unit_interval(name, getattr(self, name)))
-        put(self, "state_features", features.kept("state_features", self.state_features, "(S, M)"))
+        put(self, "state_features", kept_features("state_features", self.state_features, "(S, M)"))
         size = _validate.number("critic_step_size", self.critic_step_size)
         if size <= 0:
             raise ValueError(f"critic_step_size is {size:g}; expected a number above 0")
@@ -103,8 +106,8 @@ class EligibilityTraces(AscentRule):
         put(self, "horizon", checked(self.horizon))
 
     def _direction(self, mdp, policy, memory, *, rng):
-        psi = features.on_states("state_features", self.state_features, mdp)
-        v = psi.start() if memory is None else memory.v
+        psi = states(mdp).features("state_features", self.state_features)
+        v = np.zeros(psi.size) if memory is None else memory.v
         walk = memory.walk if memory is not None else None
         if walk is None:
             walk = _Walk(_start(mdp, rng=rng), 0, 1.0, np.zeros(policy.parameters.size), np.zeros(v.size))

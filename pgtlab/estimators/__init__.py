@@ -7,6 +7,7 @@ from pgtlab.estimators.signals import (
     ActionValues,
     Advantages,
     ReturnToGo,
+    Signal,
     TDErrors,
     WholeReturn,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "Advantages",
     "Estimate",
     "ReturnToGo",
+    "Signal",
     "TDErrors",
     "WholeReturn",
     "best_baseline",

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pgtlab import _validate
-from pgtlab.estimators.critics import checked
 from pgtlab.estimators.signals import ReturnToGo, Signal
 from pgtlab.policies.softmax import sound_scores
 from pgtlab.rollouts import rollout
-from pgtlab.rollouts.paths import FinitePaths, check_slope
+from pgtlab.rollouts.paths import FinitePaths, check_slope, checked
 
 #: Groups of episodes, between which the standard error of a finite problem is measured.
 _GROUPS = 256

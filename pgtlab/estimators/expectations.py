@@ -16,10 +16,10 @@ from functools import singledispatch
 import numpy as np
 
 from pgtlab import _validate
-from pgtlab.estimators.critics import matrix, table
 from pgtlab.exact.chains import chain
-from pgtlab.exact.values import advantages
+from pgtlab.exact.values import Quadratic, advantages
 from pgtlab.exact.visits import state_visitation
+from pgtlab.features.domains import pairs, states
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
 from pgtlab.rollouts.horizon import checked
 
@@ -48,12 +48,12 @@ def values_of_pairs(mdp, name, values):
 
 @values_of_pairs.register
 def _(mdp: FiniteMDP, name, values):
-    return table(name, values, mdp.reward.shape)
+    return pairs(mdp).table(name, values)
 
 
 @values_of_pairs.register
 def _(mdp: LinearQuadraticMDP, name, values):
-    return matrix(name, values, 2)
+    return _matrix(name, values, 2)
 
 
 @singledispatch
@@ -64,7 +64,7 @@ def td_errors(mdp, name, values):
 
 @td_errors.register
 def _(mdp: FiniteMDP, name, values):
-    V = table(name, values, (mdp.n_states,))
+    V = states(mdp).table(name, values)
     missing = np.isnan(V)
     known = np.where(missing, 0.0, V)
     delta = mdp.reward + mdp.discount * mdp.next_values(known) - known[:, None]
@@ -75,7 +75,7 @@ def _(mdp: FiniteMDP, name, values):
 
 @td_errors.register
 def _(mdp: LinearQuadraticMDP, name, values):
-    curvature = matrix(name, values, 1)[0, 0]
+    curvature = _matrix(name, values, 1)[0, 0]
     # gamma p (a x + b u)^2 - p x^2, and constants that the mean of the score takes away
     return rewards(mdp) + curvature * (mdp.discount * _next_square(mdp) - np.diag([1.0, 0.0]))
 
@@ -170,3 +170,10 @@ def _check_known(base, probs, visits):
 def _next_square(mdp):
     """Return the matrix of (a x + b u)^2."""
     return np.outer([mdp.drift, mdp.control], [mdp.drift, mdp.control])
+
+
+def _matrix(name, values, n):
+    """Return the matrix (n, n) of a quadratic function; raise for anything else."""
+    _validate.instance(name, values, Quadratic)
+    _validate.shape(f"{name}.matrix", values.matrix, (n, n), "for a linear-quadratic problem")
+    return values.matrix

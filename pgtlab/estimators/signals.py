@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgtlab import _validate
-from pgtlab.estimators.critics import checked, kept, on_pairs, on_states
 from pgtlab.estimators.expectations import mean_of_estimate, rewards, td_errors, values_of_pairs
+from pgtlab.features.domains import pairs, states
+from pgtlab.features.given import kept_values
+from pgtlab.rollouts.paths import checked
 
 
 class Signal(ABC):
@@ -189,12 +191,12 @@ class ReturnToGo(Signal):
 
     def __post_init__(self):
         if self.baseline is not None:
-            object.__setattr__(self, "baseline", kept("baseline", self.baseline, "(S,)"))
+            object.__setattr__(self, "baseline", kept_values("baseline", self.baseline, "(S,)"))
 
     def _along(self, paths):
         factors = rewards_to_go(paths)
         if self.baseline is not None:
-            b = on_states("baseline", self.baseline, paths)[:-1]
+            b = states(paths.mdp).along("baseline", self.baseline, paths)[:-1]
             factors -= np.where(paths.alive, paths.weights[:, None] * b, 0.0)
         return factors
 
@@ -252,10 +254,10 @@ class ActionValues(Signal):
     Q: object
 
     def __post_init__(self):
-        object.__setattr__(self, "Q", kept("Q", self.Q, "(S, A)"))
+        object.__setattr__(self, "Q", kept_values("Q", self.Q, "(S, A)"))
 
     def _along(self, paths):
-        return _weighted(paths, on_pairs("Q", self.Q, paths))
+        return _weighted(paths, pairs(paths.mdp).along("Q", self.Q, paths))
 
     def _recursion(self, mdp):
         return values_of_pairs(mdp, "Q", self.Q), 0.0
@@ -299,10 +301,10 @@ class Advantages(Signal):
     A: object
 
     def __post_init__(self):
-        object.__setattr__(self, "A", kept("A", self.A, "(S, A)"))
+        object.__setattr__(self, "A", kept_values("A", self.A, "(S, A)"))
 
     def _along(self, paths):
-        return _weighted(paths, on_pairs("A", self.A, paths))
+        return _weighted(paths, pairs(paths.mdp).along("A", self.A, paths))
 
     def _recursion(self, mdp):
         return values_of_pairs(mdp, "A", self.A), 0.0
@@ -355,7 +357,7 @@ class TDErrors(Signal):
     V: object
 
     def __post_init__(self):
-        object.__setattr__(self, "V", kept("V", self.V, "(S,)"))
+        object.__setattr__(self, "V", kept_values("V", self.V, "(S,)"))
 
     def _along(self, paths):
         return _weighted_td_errors(paths, self.V)
@@ -422,7 +424,7 @@ class GAE(Signal):
     lam: float
 
     def __post_init__(self):
-        object.__setattr__(self, "V", kept("V", self.V, "(S,)"))
+        object.__setattr__(self, "V", kept_values("V", self.V, "(S,)"))
         object.__setattr__(self, "lam", _validate.in_unit_interval("lam", self.lam))
 
     def _along(self, paths):
@@ -444,7 +446,7 @@ def _weighted(paths, values):
 
 
 def _weighted_td_errors(paths, values):
-    V = on_states("V", values, paths)
+    V = states(paths.mdp).along("V", values, paths)
     return _weighted(paths, paths.rewards + paths.mdp.discount * V[1:] - V[:-1])
 
 

@@ -46,6 +46,12 @@ class Paths:
         return self.weights @ self.rewards
 
 
+def checked(paths):
+    """Raise TypeError unless `paths` is what `rollout` returns."""
+    if not isinstance(paths, Paths):
+        raise TypeError(f"paths must be what rollout returns, got {type(paths).__name__}")
+
+
 def check_slope(paths):
     """Raise ValueError where scores on whole paths do not tell the slope of J (see `FiniteChain`)."""
     # The return of a given number of steps is a finite sum, whose slope they always tell.
