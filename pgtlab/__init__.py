@@ -29,7 +29,6 @@ from pgtlab.policies import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy
 #: Names that are looked up when they are first asked for, by room: most readers need few of them at a time.
 _LATER = {
     "ascent": (
-        "OUTCOMES",
         "AdvantageActorCritic",
         "AscentRule",
         "EligibilityTraces",
@@ -86,7 +85,6 @@ _LATER = {
 __all__ = [
     "GAE",
     "LSTDQ",
-    "OUTCOMES",
     "TD",
     "ActionValues",
     "AdvantageActorCritic",

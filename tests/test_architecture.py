@@ -52,7 +52,6 @@ RESULTS = {
     "GaussianVisitation",
     "LinearGaussianChain",
     "LinearQuadraticPaths",
-    "Outcome",
     "Quadratic",
     "StudyError",
 }
