@@ -28,6 +28,14 @@ from pgtlab.policies import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy
 
 #: Names that are looked up when they are first asked for, by room: most readers need few of them at a time.
 _LATER = {
+    "arrays": (
+        "discounted_returns",
+        "discounted_visits",
+        "gae",
+        "importance_ratios",
+        "lambda_returns",
+        "td_errors",
+    ),
     "ascent": (
         "AdvantageActorCritic",
         "AscentRule",
@@ -65,6 +73,7 @@ _LATER = {
         "GAE",
         "ActionValues",
         "Advantages",
+        "NStepReturn",
         "ReturnToGo",
         "Signal",
         "TDErrors",
@@ -106,6 +115,7 @@ __all__ = [
     "LinearQuadraticMDP",
     "LiteralUpdate",
     "MonteCarlo",
+    "NStepReturn",
     "NaturalActorCritic",
     "NaturalGradientAscent",
     "QActorCritic",
@@ -132,11 +142,16 @@ __all__ = [
     "compatible_weights",
     "differential_action_values",
     "differential_values",
+    "discounted_returns",
+    "discounted_visits",
     "estimate_gradient",
     "expected_return",
     "fisher_information",
     "fitted_values",
+    "gae",
+    "importance_ratios",
     "kl_divergence",
+    "lambda_returns",
     "minimisers",
     "natural_policy_gradient",
     "policy_gradient",
@@ -149,11 +164,13 @@ __all__ = [
     "state_visitation_distribution",
     "stationary_distribution",
     "study",
+    "td_errors",
     "transition_probabilities",
 ]
 
 #: Rooms whose names are not taken in above; some of them need more than NumPy.
 _ROOMS = (
+    "arrays",
     "ascent",
     "checks",
     "critics",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib
-import inspect
 import re
 import subprocess
 import sys
@@ -25,12 +23,14 @@ FLOORS = {
     "_moved": 0,
     "_progress": 0,
     "checks": 0,
+    "quadratic": 0,
     "mdp": 1,
     "policies": 1,
     "studies": 1,
     "features": 2,
     "gallery": 2,
     "exact": 3,
+    "arrays": 4,
     "rollouts": 4,
     "estimators": 5,
     "critics": 6,
@@ -38,6 +38,37 @@ FLOORS = {
     "slides": 8,
     "plots": 9,
     "widgets": 9,
+}
+
+#: And inside the room of what is exact a file imports files on lower floors only.
+FLOORS_OF_EXACT = {
+    "digits": 0,
+    "elimination": 0,
+    "endings": 0,
+    "on_the_line": 0,
+    "process": 0,
+    "contrasts": 1,
+    "finite_long_run": 1,
+    "linear_systems": 1,
+    "regression": 2,
+    "finite_chain": 3,
+    "gaussian_chain": 3,
+    "chains": 4,
+    "values": 5,
+    "visits": 5,
+    "gradients": 6,
+    "fisher": 7,
+    "stationary": 7,
+    "__init__": 8,
+}
+
+#: What a reader of the finite case never meets.
+ON_THE_LINE = {
+    "pgtlab.exact.gaussian_chain",
+    "pgtlab.exact.on_the_line",
+    "pgtlab.mdp.linear_quadratic",
+    "pgtlab.policies.linear_gaussian",
+    "pgtlab.quadratic",
 }
 
 #: The room of the derivations stands apart.
@@ -140,6 +171,53 @@ def test_an_import_from_above_would_be_seen(room, line):
     assert misplaced(room, ast.parse(line))
 
 
+def misplaced_in_exact(file, tree):
+    """Return the files of `exact` that one of them imports and its floor does not allow."""
+    names = [name.split(".") for name in imports(tree)]
+    others = {
+        parts[2] if len(parts) > 2 else "__init__" for parts in names if parts[:2] == ["pgtlab", "exact"]
+    }
+    return sorted(each for each in others if FLOORS_OF_EXACT.get(each, 99) >= FLOORS_OF_EXACT[file])
+
+
+@pytest.mark.parametrize("path", trees("exact"))
+def test_a_file_of_what_is_exact_imports_files_on_lower_floors_only(path):
+    assert misplaced_in_exact(Path(path).stem, trees()[path]) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("values", "from pgtlab.exact.gradients import policy_gradient"),
+        ("visits", "from pgtlab.exact.values import state_values"),
+        ("gradients", "from pgtlab.exact import fisher_information"),
+        ("finite_chain", "from pgtlab.exact.chains import chain"),
+        ("finite_chain", "import pgtlab.exact.gaussian_chain"),
+    ],
+)
+def test_an_import_from_above_in_what_is_exact_would_be_seen(file, line):
+    assert misplaced_in_exact(file, ast.parse(line))
+
+
+def read_along(module):
+    """Return the modules of the package that a reader of one meets who follows its imports by name."""
+    found, ahead = set(), [module]
+    while ahead:
+        name = ahead.pop()
+        path = PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py")
+        if name not in found and path.exists():
+            found.add(name)
+            ahead += [each.rsplit(".", 1)[0] for each in imports(ast.parse(path.read_text(encoding="utf-8")))]
+    return found
+
+
+def test_a_reader_of_the_finite_chain_never_meets_a_gaussian():
+    assert read_along("pgtlab.exact.finite_chain") & ON_THE_LINE == set()
+    assert len(read_along("pgtlab.exact.finite_chain")) >= 8
+    # And one would be seen:
+    assert read_along("pgtlab.exact.chains") & ON_THE_LINE
+
+
 @pytest.mark.parametrize("room", [room for room in ROOMS if FLOORS.get(room, 99) <= 8])
 def test_no_room_below_the_pictures_loads_more_than_numpy(room):
     assert loaded(f"import pgtlab.{room}") == []
@@ -203,9 +281,10 @@ def public(path, tree):
 
 
 def package_names(path):
-    """Return `__all__` of the folder that a file is in, or None for a room of one file."""
+    """Return `__all__` of the folder that a file is in, or of the file; None for one that has none."""
     folder = (PACKAGE / path).parent
-    return None if folder == PACKAGE else set(dunder_all(folder / "__init__.py"))
+    own = folder == PACKAGE
+    return set(dunder_all(PACKAGE / path if own else folder / "__init__.py")) or None
 
 
 def dunder_all(path):
@@ -234,6 +313,30 @@ def test_the_package_exports_floors_1_to_7():
     constants = {name for name in pgtlab.__all__ if isinstance(getattr(pgtlab, name), tuple | list | dict)}
     assert set(pgtlab.__all__) - constants == names
     assert all(hasattr(pgtlab, name) for name in pgtlab.__all__)
+
+
+@pytest.mark.parametrize("room", ["", *[f".{room}" for room in ROOMS if not room.startswith("_")]])
+def test_every_name_that_is_exported_is_there(room):
+    names = {}
+    exec(f"from pgtlab{room} import *", names)
+    assert [name for name in getattr(sys.modules[f"pgtlab{room}"], "__all__", []) if name not in names] == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_name_hides_the_file_of_a_room(path):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    name = ".".join(parts).removesuffix(".__init__")
+    found = {}
+    # Looked up name by name, as a reader does it, and not in `sys.modules` at once.
+    exec(f"import {name} as file", found)
+    assert found["file"] is sys.modules[name]
+
+
+def test_no_file_name_stands_twice_on_a_floor():
+    """A room of one file has its name; beside it `__init__` says what a room exports."""
+    for floor in set(FLOORS.values()):
+        names = [p.stem for p in SOURCES if FLOORS.get(room_of(p)) == floor and p.stem != "__init__"]
+        assert sorted(names) == sorted(set(names)), floor
 
 
 def test_every_folder_says_what_it_exports():
@@ -317,9 +420,9 @@ def decorators(node):
     return {ast.unparse(each).split("(")[0].split(".")[-1] for each in node.decorator_list}
 
 
-def lacks(node):
-    """Return what the docstring of a function, class or method does not have."""
-    doc = ast.get_docstring(node) or ""
+def lacks(node, doc=None):
+    """Return what the docstring of a function, class or method, its own or `doc`, does not have."""
+    doc = (ast.get_docstring(node) if doc is None else doc) or ""
     found, missing = sections(doc), []
     if not doc.split("\n\n")[0].endswith((".", ":")):
         missing.append("a summary that ends with a full stop")
@@ -351,43 +454,38 @@ def test_every_public_name_has_a_docstring_with_its_sections(name):
     for method in node.body if isinstance(node, ast.ClassDef) else []:
         if not isinstance(method, ast.FunctionDef) or method.name.startswith("_"):
             continue
-        if not ast.get_docstring(method) and overrides(name, method):
-            # It inherits the docstring, which is looked at where it stands.
-            continue
         short = decorators(method) & {"property", "cached_property", "abstractmethod"}
         if not short and node.name not in DISPLAYED:
-            missing[method.name] = lacks(method)
+            # What a method of the base says stands for the methods in its place.
+            missing[method.name] = lacks(method, ast.get_docstring(method) or inherited(node, method.name))
         elif not documents(node, method):
             missing[method.name] = ["a docstring, or a line under Attributes of the class"]
     assert {each: what for each, what in missing.items() if what} == {}
 
 
-def overrides(name, method):
-    """Say whether a method stands for one with a docstring, and the same parameters, of a class above."""
-    path, kind = name.split(":")
-    module = importlib.import_module(".".join(["pgtlab", *Path(path).with_suffix("").parts]))
-    above = getattr(super(*[getattr(module, kind)] * 2), method.name, None)
-    return bool(getattr(above, "__doc__", None)) and (
-        not callable(above) or parameters(method) == set(inspect.signature(above).parameters) - {"self"}
-    )
+CLASSES = {
+    node.name: node for tree in trees().values() for node in tree.body if isinstance(node, ast.ClassDef)
+}
+
+
+def bases(node):
+    """Return the classes of the package that a class is derived from, the nearest first."""
+    direct = [CLASSES[each.id] for each in node.bases if getattr(each, "id", None) in CLASSES]
+    return direct + [far for each in direct for far in bases(each)]
+
+
+def inherited(node, name):
+    """Return the docstring of the method of this name in the nearest base of a class that has one."""
+    methods = [each for base in bases(node) for each in base.body if getattr(each, "name", None) == name]
+    return next(filter(None, map(ast.get_docstring, methods)), None)
 
 
 def documents(node, method):
-    """Say whether a property has a docstring of its own or is among the Attributes of its class."""
-    attributes = sections(ast.get_docstring(node) or "").get("Attributes", "")
-    return bool(ast.get_docstring(method)) or method.name in documented(attributes)
-
-
-def test_a_method_inherits_the_docstring_of_the_one_it_stands_for():
-    def method(text):
-        return ast.parse(text).body[0]
-
-    name = "critics/episodic.py:EpisodicNAC"
-    assert overrides(name, method("def fit(self, paths): ..."))
-    # Not with other parameters, and not from nowhere.
-    assert not overrides(name, method("def fit(self, paths, lam): ..."))
-    assert not overrides(name, method("def fits(self, paths): ..."))
-    assert not overrides("critics/critic.py:Critic", method("def fit(self, paths): ..."))
+    """Say whether a property, here or in a base, has a docstring or is among the Attributes of its class."""
+    if ast.get_docstring(method) or inherited(node, method.name):
+        return True
+    lines = [sections(ast.get_docstring(each) or "").get("Attributes", "") for each in (node, *bases(node))]
+    return any(method.name in documented(each) for each in lines)
 
 
 def test_the_constructors_arguments_are_the_parameters_of_the_class():

@@ -801,7 +801,8 @@ def test_the_settings_of_a_rule_must_make_sense(make, kind, words):
             QActorCritic(pair_features=lambda x, u: x, **both(horizon=5)),
             linear_quadratic,
             ValueError,
-            "pair_features(x, u) has shape (1,) at arguments of shape (1,); expected (1, L)",
+            "pair_features(x, u) has shape (1,); expected (1,), as its arguments have it, and an axis of "
+            "features",
         ),
         (
             QActorCritic(pair_features=lambda x, u: np.full((*x.shape, 2), np.inf), **both(horizon=5)),
@@ -825,13 +826,6 @@ def test_a_direction_must_have_the_shape_of_the_parameters():
     words = "direction of Wide has shape (3,); expected (2,) as parameters"
     with pytest.raises(ValueError, match=exactly(words)):
         ascend(*two_states(), rule=Wide(), step_size=0.1, n_steps=1)
-
-
-def test_the_problem_of_the_traces_must_be_one():
-    for quantity, arguments in (("_start", ()), ("_made", (0, 0))):
-        function = getattr(__import__("pgtlab.ascent.traces", fromlist=[quantity]), quantity)
-        with pytest.raises(TypeError, match="^mdp must be a FiniteMDP or a LinearQuadraticMDP, got str$"):
-            function("mdp", *arguments, rng=np.random.default_rng(0))
 
 
 # --- runs that end before their time ----------------------------------------------------------------

@@ -387,7 +387,7 @@ def test_a_function_gives_the_state_features_of_linear_quadratic_paths():
 
 @pytest.mark.parametrize("critic", CRITICS, ids=name_of)
 def test_what_is_no_record_of_paths_is_refused(critic):
-    words = exactly("paths must be FinitePaths or LinearQuadraticPaths, as rollout returns them; got list")
+    words = exactly("paths must be what rollout returns, got list")
     with pytest.raises(TypeError, match=words):
         critic.fit([1, 2])
     if hasattr(critic, "learn"):
@@ -439,7 +439,9 @@ def test_state_features_that_do_not_fit_the_paths_are_refused():
     paths = rollout(*linear_quadratic(), n_episodes=5, horizon=4, rng=np.random.default_rng(15))
     with pytest.raises(TypeError, match="^state_features is an array; expected a function of x that returns"):
         ValueAndScore(COARSE).fit(paths)
-    words = "state_features(x) has shape (5,) at arguments of shape (5,); expected (5, M)"
+    words = (
+        "state_features(x) has shape (5,); expected (5,), as its arguments have it, and an axis of features"
+    )
     with pytest.raises(ValueError, match=exactly(words)):
         LSTDQ(0.5, np.cos).fit(paths)
 

@@ -10,8 +10,8 @@ from pgtlab import _validate
 from pgtlab.ascent.rules import SampledRule
 from pgtlab.estimators import ActionValues, Advantages, TDErrors
 from pgtlab.estimators.estimate import mean_gradient
-from pgtlab.features.domains import pairs, states
 from pgtlab.features.given import kept_features
+from pgtlab.features.linear import of_pairs, of_states
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ class QActorCritic(_ActorCritic):
         self._keep("pair_features", "(S, A, L)")
 
     def _direction(self, mdp, policy, memory, *, rng):
-        phi = pairs(mdp).features("pair_features", self.pair_features)
+        phi = of_pairs(mdp, "pair_features", self.pair_features)
         w = np.zeros(phi.size) if memory is None else memory
         paths, Q = self._paths(mdp, policy, rng=rng), phi.values(w)
         found = mean_gradient(paths, ActionValues(Q))
@@ -177,8 +177,8 @@ class AdvantageActorCritic(_ActorCritic):
         self._keep("state_features", "(S, M)")
 
     def _direction(self, mdp, policy, memory, *, rng):
-        phi = pairs(mdp).features("pair_features", self.pair_features)
-        psi = states(mdp).features("state_features", self.state_features)
+        phi = of_pairs(mdp, "pair_features", self.pair_features)
+        psi = of_states(mdp, "state_features", self.state_features)
         w, v = (np.zeros(phi.size), np.zeros(psi.size)) if memory is None else memory
         paths, Q, V = self._paths(mdp, policy, rng=rng), phi.values(w), psi.values(v)
         found = mean_gradient(paths, Advantages(_less(Q, V)))
@@ -248,7 +248,7 @@ class TDErrorActorCritic(_ActorCritic):
         self._keep("state_features", "(S, M)")
 
     def _direction(self, mdp, policy, memory, *, rng):
-        psi = states(mdp).features("state_features", self.state_features)
+        psi = of_states(mdp, "state_features", self.state_features)
         v = np.zeros(psi.size) if memory is None else memory
         paths, signal = self._paths(mdp, policy, rng=rng), TDErrors(psi.values(v))
         found = mean_gradient(paths, signal)

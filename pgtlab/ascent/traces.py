@@ -3,15 +3,13 @@ r"""Owns the actor-critic with eligibility traces, which learns within the episo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import singledispatch
 
 import numpy as np
 
 from pgtlab import _validate
 from pgtlab.ascent.rules import AscentRule
-from pgtlab.features.domains import states
 from pgtlab.features.given import kept_features
-from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
+from pgtlab.features.linear import of_states
 from pgtlab.rollouts.horizon import GeometricHorizon, checked
 
 
@@ -106,14 +104,14 @@ class EligibilityTraces(AscentRule):
         put(self, "horizon", checked(self.horizon))
 
     def _direction(self, mdp, policy, memory, *, rng):
-        psi = states(mdp).features("state_features", self.state_features)
+        psi = of_states(mdp, "state_features", self.state_features)
         v = np.zeros(psi.size) if memory is None else memory.v
         walk = memory.walk if memory is not None else None
         if walk is None:
-            walk = _Walk(_start(mdp, rng=rng), 0, 1.0, np.zeros(policy.parameters.size), np.zeros(v.size))
+            walk = _Walk(mdp.draw_start(rng=rng), 0, 1.0, np.zeros(policy.parameters.size), np.zeros(v.size))
         s = walk.state
         a = policy.sample(s, rng=rng)
-        reward, following = _made(mdp, s, a, rng=rng)
+        reward, following = mdp.draw_step(s, a, rng=rng)
         # gamma, over the chance to be let on
         discount = mdp.discount
         if isinstance(self.horizon, GeometricHorizon):
@@ -149,49 +147,3 @@ class _Memory:
 
     v: np.ndarray
     walk: _Walk | None
-
-
-@singledispatch
-def _start(mdp, *, rng):
-    """Return a first state."""
-    raise not_a_problem(mdp)
-
-
-@_start.register
-def _(mdp: FiniteMDP, *, rng):
-    return _drawn(mdp.initial, rng=rng)
-
-
-@_start.register
-def _(mdp: LinearQuadraticMDP, *, rng):
-    return mdp.initial_mean + mdp.initial_std * rng.standard_normal()
-
-
-@singledispatch
-def _made(mdp, state, action, *, rng):
-    """Return the reward of a step and the next state, None if the episode has ended."""
-    raise not_a_problem(mdp)
-
-
-@_made.register
-def _(mdp: FiniteMDP, state, action, *, rng):
-    reward, pair = mdp.reward[state, action], state * mdp.n_actions + action
-    if rng.random() < mdp.ending[state, action]:
-        return reward, None
-    row = mdp.transition[[pair]].toarray()[0] if mdp.is_sparse else mdp.transition[state, action]
-    return reward, _drawn(row, rng=rng)
-
-
-@_made.register
-def _(mdp: LinearQuadraticMDP, state, action, *, rng):
-    reward = -(mdp.state_cost * state**2 + mdp.action_cost * action**2)
-    noise = mdp.noise_std * rng.standard_normal()
-    return reward, mdp.drift * state + mdp.control * action + noise
-
-
-def _drawn(weights, *, rng):
-    """Return an index, drawn in proportion to the weights."""
-    up_to = weights.cumsum()
-    # The product may be rounded up to the total; an index of weight 0 is never drawn.
-    at = np.searchsorted(up_to, rng.random() * up_to[-1], side="right")
-    return int(min(at, np.flatnonzero(weights)[-1]))

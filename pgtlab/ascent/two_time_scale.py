@@ -11,7 +11,7 @@ from pgtlab.ascent.actor_critics import _ActorCritic
 from pgtlab.critics import compatible_values
 from pgtlab.estimators import ActionValues, TDErrors
 from pgtlab.estimators.estimate import mean_gradient
-from pgtlab.features.domains import states
+from pgtlab.features.linear import of_states
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,7 +109,7 @@ class IncrementalNaturalActorCritic(_ActorCritic):
         object.__setattr__(self, "slowing", steps)
 
     def _direction(self, mdp, policy, memory, *, rng):
-        psi = states(mdp).features("state_features", self.state_features)
+        psi = of_states(mdp, "state_features", self.state_features)
         start = 0, np.zeros(psi.size), np.zeros(policy.parameters.size)
         n, v, w = start if memory is None else memory
         slower = 1.0 if self.slowing is None else 1 + n / self.slowing

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from pgtlab import _validate
 from pgtlab.critics.critic import Learner
-from pgtlab.critics.least_squares import score_weights
+from pgtlab.exact.chains import chain
 from pgtlab.exact.values import advantages
 
 
@@ -16,7 +16,7 @@ class _OnScores(Learner):
     def _fixed_point(self, mdp, policy):
         # FIM w = E[SC Q] with Q at the discount gamma lambda
         near = replace(mdp, discount=mdp.discount * self._decay)
-        return score_weights(mdp, policy, advantages(near, policy))
+        return chain(mdp, policy).score_fit(policy, advantages(near, policy))
 
     def _step(self, reader, t, episodes):
         x = reader.scores(t, episodes)

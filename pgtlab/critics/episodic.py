@@ -8,7 +8,8 @@ import numpy as np
 
 from pgtlab.critics import sampled
 from pgtlab.critics.critic import Critic
-from pgtlab.critics.least_squares import compatible_weights, least_norm, score_weights
+from pgtlab.critics.least_squares import compatible_weights, least_norm
+from pgtlab.exact.chains import chain
 from pgtlab.exact.values import advantages
 from pgtlab.rollouts import GeometricHorizon
 
@@ -65,7 +66,7 @@ class EpisodicNAC(Critic):
         A = advantages(mdp, policy)
         # Where that underflows it is next to nothing: 0 would say that nobody gets beyond the first state.
         squared = max(mdp.discount**2, np.finfo(np.float64).tiny) if mdp.discount else 0.0
-        return score_weights(replace(mdp, discount=squared), policy, A)
+        return chain(replace(mdp, discount=squared), policy).score_fit(policy, A)
 
     def _fit(self, paths):
         _, discounted, returns = _sums(paths)

@@ -8,13 +8,12 @@ import warnings
 import numpy as np
 
 from pgtlab import _validate
+from pgtlab.arrays.recursions import summed
 from pgtlab.critics.least_squares import least_norm
 from pgtlab.exact.contrasts import FEWEST_VISITS
 from pgtlab.exact.regression import Directions
-from pgtlab.features.domains import states
-from pgtlab.policies.softmax import sound_scores
-from pgtlab.rollouts import FinitePaths, LinearQuadraticPaths
-from pgtlab.rollouts.paths import check_slope
+from pgtlab.features.linear import of_states
+from pgtlab.rollouts.paths import checked
 
 
 class Reader:
@@ -33,36 +32,22 @@ class Reader:
     """
 
     def __init__(self, paths):
-        if not isinstance(paths, FinitePaths | LinearQuadraticPaths):
-            raise TypeError(
-                "paths must be FinitePaths or LinearQuadraticPaths, as rollout returns them; "
-                f"got {type(paths).__name__}"
-            )
-        check_slope(paths)
+        checked(paths).check_slope()
         self._paths = paths
         self.weights = np.append(paths.weights, 0.0)
         self.rewards = paths.weights[:, None] * paths.rewards
         self.alive = paths.alive
-        self.pairs = None
-        if isinstance(paths, FinitePaths):
-            self.pairs = paths.pairs
-            table = sound_scores(paths.policy)
-            # A row for each pair, and zeros where no step was made.
-            self._table = np.append(table.reshape(-1, table.shape[-1]), np.zeros_like(table[0, :1]), axis=0)
+        self.pairs = getattr(paths, "pairs", None)
 
     def returns_to_go(self):
         """Return the sum of the weighted rewards from each step on, shape (T, N)."""
-        return self.rewards[::-1].cumsum(0)[::-1]
+        return summed(self.rewards.copy(), 1.0)
 
     def scores(self, t, episodes):
         """Return the scores of step t, shape (n, K); 0 where it was not made."""
-        paths = self._paths
-        if t == paths.n_steps:
+        if t == self._paths.n_steps:
             return np.zeros_like(self.scores(t - 1, episodes))
-        if isinstance(paths, FinitePaths):
-            return self._table[paths.pairs[t, episodes]]
-        made = self.alive[t, episodes, None]
-        return paths.policy.score(paths.states[t, episodes], paths.actions[t, episodes]) * made
+        return self._paths.scores_at(t, episodes)
 
 
 class JointReader(Reader):
@@ -70,7 +55,7 @@ class JointReader(Reader):
 
     def __init__(self, paths, features):
         super().__init__(paths)
-        self._phi = states(paths.mdp).features("state_features", features)
+        self._phi = of_states(paths.mdp, "state_features", features)
 
     def step(self, t, episodes):
         """Return the features of the states before step t and, discounted, after it, (n, M) each."""

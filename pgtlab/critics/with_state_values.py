@@ -9,14 +9,15 @@ import numpy as np
 from pgtlab import _validate
 from pgtlab.critics import sampled
 from pgtlab.critics.critic import Learner, OfSteps
-from pgtlab.critics.least_squares import compatible_weights, score_gradient, score_weights
+from pgtlab.critics.least_squares import compatible_weights
 from pgtlab.exact.chains import chain
 from pgtlab.exact.contrasts import FEWEST_VISITS, visited
 from pgtlab.exact.regression import Directions
-from pgtlab.exact.values import Quadratic, advantages, state_values
+from pgtlab.exact.values import advantages, state_values
 from pgtlab.exact.visits import state_visitation
-from pgtlab.features.domains import TableFeatures, states
 from pgtlab.features.given import kept_features
+from pgtlab.features.linear import TableFeatures, of_states
+from pgtlab.quadratic import Quadratic
 
 #: Condition number, in the 1-norm, up to which the equations of the state values are solved.
 _WELL_POSED = 1e10
@@ -245,7 +246,8 @@ def _fixed_weights(mdp, policy, features, lam):
     V_v = _fixed_values(mdp, policy, features, lam)
     U_v = _summed(near, policy, _step_ahead(mdp, policy, V_v))
     # Q at beta + gamma P V_v - beta P U_v, but for what depends on the state alone.
-    return score_weights(mdp, policy, advantages(near, policy) + _change(mdp, V_v) - _change(near, U_v))
+    values = advantages(near, policy) + _change(mdp, V_v) - _change(near, U_v)
+    return chain(mdp, policy).score_fit(policy, values)
 
 
 def _fixed_values(mdp, policy, features, lam):
@@ -292,7 +294,7 @@ def _bias(mdp, policy, features, lam):
     error = _fixed_values(mdp, policy, features, lam) - state_values(mdp, policy)
     near = replace(mdp, discount=mdp.discount * lam)
     error = _summed(near, policy, np.where(rho > 0, error, 0.0))
-    return score_gradient(mdp, policy, mdp.discount * (1 - lam) * mdp.next_values(error))
+    return chain(mdp, policy).score_mean(policy, mdp.discount * (1 - lam) * mdp.next_values(error))
 
 
 def _change(mdp, values):
@@ -322,7 +324,7 @@ def _summed(near, policy, values):
 
 def _features(mdp, features):
     """Return features whose span is known: all, or that of a table."""
-    phi = states(mdp).features("state_features", features)
+    phi = of_states(mdp, "state_features", features)
     if not (phi.is_complete or isinstance(phi, TableFeatures)):
         raise ValueError(
             "state_features is a function; for the linear-quadratic problem the fixed point has a closed "

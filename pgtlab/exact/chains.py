@@ -10,8 +10,6 @@ from pgtlab import _validate
 from pgtlab.exact.finite_chain import FiniteChain
 from pgtlab.exact.gaussian_chain import LinearGaussianChain
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
-from pgtlab.policies import FinitePolicy, LinearGaussianPolicy
-from pgtlab.policies.softmax import told_probs
 
 __all__ = ["chain"]
 
@@ -56,12 +54,12 @@ def chain(mdp, policy):
     """
     global _last
     if isinstance(mdp, LinearQuadraticMDP):
-        _validate.instance("policy", policy, LinearGaussianPolicy)
+        _validate.instance("policy", policy, LinearGaussianChain.policies)
         return LinearGaussianChain(mdp, policy)
     if not isinstance(mdp, FiniteMDP):
         raise not_a_problem(mdp)
-    _validate.instance("policy", policy, FinitePolicy)
-    probs = told_probs(policy)
+    _validate.instance("policy", policy, FiniteChain.policies)
+    probs = policy.sound_probs()
     kept = _last
     if kept is None or not kept.serves(mdp, probs, policy):
         kept = _last = FiniteChain(mdp, probs, policy)

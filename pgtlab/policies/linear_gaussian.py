@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgtlab import _validate
+from pgtlab.policies.divergence import above_tangent
+from pgtlab.quadratic import Quadratic, spread
 
 #: Largest gain, and largest size of the logarithm of the std: fourth powers of both sides stay floats.
 _LARGEST_GAIN, _LARGEST_LOG_STD = 1e75, 170.0
@@ -146,6 +148,62 @@ class LinearGaussianPolicy:
         mean = gain * state
         return mean + std * rng.standard_normal(mean.shape)
 
+    # --- what the exact rooms ask ----------------------------------------------------------------------
+
+    #: No table holds the actions of a real line.
+    is_tabular = False
+
+    def in_noise(self, values):
+        r"""Coefficients of :math:`x^2`, :math:`x z` and :math:`z^2` of a function of state and action.
+
+        Parameters
+        ----------
+        values : Quadratic
+            A function of x and u, read at :math:`u = k x + \sigma z`.
+
+        Returns
+        -------
+        tuple of three ndarrays, shape (...)
+        """
+        k, s, H = self.gain, self.std, values.matrix
+        xx, xu, uu = H[..., 0, 0], H[..., 0, 1], H[..., 1, 1]
+        return xx + 2 * k * xu + k**2 * uu, 2 * s * (xu + k * uu), s**2 * uu
+
+    def scores_along(self, w):
+        r"""Slope of :math:`\log \pi` in a direction of the parameters, :math:`\mathrm{SC}(x, u) \cdot w`.
+
+        Parameters
+        ----------
+        w : ndarray, shape (..., 2)
+
+        Returns
+        -------
+        Quadratic
+        """
+        k, variance = self.gain, self.std**2
+        # z x / s = (u - k x) x / s^2,  z^2 = (u - k x)^2 / s^2
+        along, across = w[..., 0] / variance, w[..., 1] / variance
+        H = np.empty((*np.broadcast_shapes(along.shape, k.shape), 2, 2))
+        H[..., 0, 0] = -along * k + across * k**2
+        H[..., 0, 1] = H[..., 1, 0] = along / 2 - across * k
+        H[..., 1, 1] = across
+        return Quadratic(H, -w[..., 1] + np.zeros(H.shape[:-2]))
+
+    def divergence_from(self, other):
+        r"""Kullback-Leibler divergence from another policy, a function of the state.
+
+        Parameters
+        ----------
+        other : LinearGaussianPolicy
+
+        Returns
+        -------
+        Quadratic
+        """
+        # KL(N(kx, s^2), N(k'x, s'^2)) = (e^d - 1 - d) / 2 + (k - k')^2 x^2 / (2 s'^2) with d = 2 log(s/s')
+        square = 0.5 * ((self.gain - other.gain) / other.std) ** 2
+        return Quadratic(spread(square, 2), 0.5 * above_tangent(2 * (self.log_std - other.log_std)))
+
     def _standardised(self, state, action):
         state, action = np.broadcast_arrays(
             np.asarray(state, dtype=np.float64), np.asarray(action, dtype=np.float64)
@@ -162,8 +220,3 @@ class LinearGaussianPolicy:
         if self.gain.ndim:
             return f"LinearGaussianPolicy(batch={self.gain.shape})"
         return f"LinearGaussianPolicy(gain={self.gain:g}, log_std={self.log_std:g})"
-
-
-def spread(batch, n_axes):
-    """Return `batch` (...) with `n_axes` new last axes, to meet arrays of points (N,) as (..., N)."""
-    return np.reshape(batch, np.shape(batch) + (1,) * n_axes)

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from pgtlab import _validate
+from pgtlab.policies.divergence import above_tangent
 
 #: Share of the largest score of its state by which the scores of a policy of one's own may miss their mean 0.
 _MEAN_ZERO = 1e-6
@@ -71,7 +72,7 @@ class FinitePolicy(ABC):
         ndarray, shape (..., N, K)
         """
         state, action = self._indices(state, action)
-        return sound_scores(self)[..., state, action, :]
+        return self.sound_scores()[..., state, action, :]
 
     def log_prob(self, state, action):
         r"""Logarithm of a probability, :math:`\log \pi(s, a; \theta)`; minus infinity where it is 0.
@@ -128,7 +129,107 @@ class FinitePolicy(ABC):
         -------
         ndarray, shape (..., K)
         """
-        return np.einsum("...sa,...sak->...k", weights, sound_scores(self))
+        return np.einsum("...sa,...sak->...k", weights, self.sound_scores())
+
+    # --- what the exact rooms ask ----------------------------------------------------------------------
+
+    @property
+    def is_tabular(self):
+        """Whether each state and action has a parameter of its own, as `SoftmaxPolicy.tabular` makes it."""
+        return False
+
+    #: Whether `probs` and `scores` are those of this package, and need not be looked at.
+    _is_ours = False
+
+    def sound_probs(self):
+        """Probabilities (..., S, A), as floats of the type that they have."""
+        probs = self.probs()
+        if self._is_ours:
+            return probs
+        numbers = _validate.numbers("policy.probs()", probs)
+        probs = np.asarray(probs)
+        return probs if probs.dtype.kind == "f" else numbers
+
+    def sound_scores(self):
+        """Scores (..., S, A, K), 0 in place of NaN where an action is never taken.
+
+        Raises ValueError for what no score can be: another shape, a number that is not finite, or a mean
+        under the policy, in some state, that is not 0 within a millionth of the largest score there.
+        """
+        if self._is_ours:
+            return self.scores()
+        probs, scores = self.probs(), _validate.numbers("policy.scores()", self.scores())
+        expected = (*probs.shape, np.shape(self.parameters)[-1])
+        _validate.shape(
+            "policy.scores()", scores, expected, "for each state and action a number for each parameter"
+        )
+        scores = np.where(np.isnan(scores) & (probs == 0)[..., None], 0.0, scores)
+        _validate.finite("policy.scores()", scores)
+        mean = (probs[..., None, :] @ scores)[..., 0, :]
+        largest = np.abs(scores).max(-2)
+        # Where a parameter changes nothing, its scores are what rounding left of 0.
+        rounded = _ROUNDED_ZERO * np.maximum(1.0, largest.max(-2, keepdims=True))
+        at = _validate.first(np.abs(mean) > _MEAN_ZERO * largest + rounded)
+        if at is not None:
+            *state, k = at
+            raise ValueError(
+                f"the mean of policy.scores(){_validate.subscript((*state, ':', k))} under the policy is "
+                f"{mean[at]:.6g}; expected 0. checks.sound_policy(policy) looks for the cause"
+            )
+        return scores
+
+    def score_differences(self):
+        """What differs from action to action as the scores do, (..., S, A, K) or (S, A, K)."""
+        return self.sound_scores()
+
+    def scores_along(self, w):
+        r"""Slope of :math:`\log \pi` in a direction of the parameters, :math:`\mathrm{SC}(s, a) \cdot w`.
+
+        Parameters
+        ----------
+        w : ndarray, shape (..., K)
+
+        Returns
+        -------
+        ndarray, shape (..., S, A)
+        """
+        return (self.sound_scores() @ w[..., None, :, None])[..., 0]
+
+    def squared_scores(self):
+        r"""Squares of the scores, :math:`|\mathrm{SC}(s, a)|^2`, shape (S, A), of one policy."""
+        probs, scores = self.sound_probs(), self.sound_scores()
+        # The mean of the scores is 0, so that of an action is its mean distance from the others, which keeps
+        # the digits of an action that is nearly sure.
+        apart = scores[:, :, None, :] - scores[:, None, :, :]
+        return np.square(np.einsum("sab,sabk->sak", _of_others(probs), apart)).sum(-1)
+
+    def possible(self):
+        """Whether an action may be taken, be it with a probability that underflows: (..., S, A) or (S, A)."""
+        return self.log_probs() > -np.inf
+
+    def divergence_from(self, other):
+        r"""Kullback-Leibler divergence from another policy in each state.
+
+        .. math:: \sum_a \pi(s, a) \log \frac{\pi(s, a)}{\pi'(s, a)}
+
+        Parameters
+        ----------
+        other : FinitePolicy
+
+        Returns
+        -------
+        ndarray, shape (..., S)
+        """
+        p, q, log_p = self.sound_probs(), other.sound_probs(), self.log_probs()
+        with np.errstate(invalid="ignore"):
+            x = other.log_probs() - log_p
+        # The probabilities sum to 1, so sum p log(p/q) = sum (q - p - p x) with x = log(q/p). Each term is at
+        # least 0, and nothing cancels; where x is small it is p (e^x - 1 - x), and where p is 0 it is q.
+        near = np.abs(x) < 1
+        with np.errstate(invalid="ignore"):
+            terms = np.where(np.isneginf(log_p), q, q - p - p * x)
+        terms[near] = (p * above_tangent(np.where(near, x, 0.0)))[near]
+        return np.maximum(terms, 0.0).sum(-1)
 
     def _indices(self, state, action):
         S, A = np.shape(self.probs())[-2:]
@@ -230,8 +331,34 @@ class SoftmaxPolicy(FinitePolicy):
 
     @property
     def is_tabular(self):
-        """Whether the policy was made by `tabular`, with a parameter of its own for each state and action."""
         return self._one_hot
+
+    @property
+    def _is_ours(self):
+        # A class that is derived from this one may have scores of its own.
+        return type(self) is SoftmaxPolicy
+
+    def score_differences(self):
+        # SC(s, a) = phi(s, a) - sum_b pi(s, b) phi(s, b)
+        return self.features if self._is_ours else self.sound_scores()
+
+    def scores_along(self, w):
+        if not self._is_ours:
+            return super().scores_along(w)
+        # (phi(s, a) - mean of phi) . w, without a table of the scores
+        preference = self.with_parameters(w).logits()
+        return preference - (self.probs() * preference).sum(-1, keepdims=True)
+
+    def squared_scores(self):
+        if not self.is_tabular:
+            return super().squared_scores()
+        # The score of (s, a) is e_sa - sum_b pi(s, b) e_sb: 1 - pi(s, a) there, and pi(s, b) beside.
+        others = _of_others(self.probs())
+        return others.sum(-1) ** 2 + np.square(others).sum(-1)
+
+    def possible(self):
+        # A softmax takes every action, be the logarithm of its probability beyond the floats.
+        return np.ones(self.features.shape[:2], bool)
 
     def logits(self):
         r"""Preferences :math:`\phi(s, a) \cdot \theta`, shape (..., S, A)."""
@@ -349,43 +476,9 @@ class SoftmaxPolicy(FinitePolicy):
         return f"SoftmaxPolicy(n_states={S}, n_actions={A}, n_parameters={K}{batch})"
 
 
-def told_probs(policy):
-    """Return the probabilities of a policy (..., S, A), as floats of the type that they have."""
-    probs = policy.probs()
-    if type(policy) is SoftmaxPolicy:
-        return probs
-    numbers = _validate.numbers("policy.probs()", probs)
-    probs = np.asarray(probs)
-    return probs if probs.dtype.kind == "f" else numbers
-
-
-def sound_scores(policy):
-    """Return the scores of a policy (..., S, A, K), 0 in place of NaN where an action is never taken.
-
-    Raises ValueError for what no score can be: another shape, a number that is not finite, or a mean under
-    the policy, in some state, that is not 0 within a millionth of the largest score there.
-    """
-    if type(policy) is SoftmaxPolicy:
-        return policy.scores()
-    probs, scores = policy.probs(), _validate.numbers("policy.scores()", policy.scores())
-    expected = (*probs.shape, np.shape(policy.parameters)[-1])
-    _validate.shape(
-        "policy.scores()", scores, expected, "for each state and action a number for each parameter"
-    )
-    scores = np.where(np.isnan(scores) & (probs == 0)[..., None], 0.0, scores)
-    _validate.finite("policy.scores()", scores)
-    mean = (probs[..., None, :] @ scores)[..., 0, :]
-    largest = np.abs(scores).max(-2)
-    # Where a parameter changes nothing, its scores are what rounding left of 0.
-    rounded = _ROUNDED_ZERO * np.maximum(1.0, largest.max(-2, keepdims=True))
-    at = _validate.first(np.abs(mean) > _MEAN_ZERO * largest + rounded)
-    if at is not None:
-        *state, k = at
-        raise ValueError(
-            f"the mean of policy.scores(){_validate.subscript((*state, ':', k))} under the policy is "
-            f"{mean[at]:.6g}; expected 0. checks.sound_policy(policy) looks for the cause"
-        )
-    return scores
+def _of_others(probs):
+    """Return the probabilities of the other actions, (S, A, A): row a has 0 at a."""
+    return np.where(np.eye(probs.shape[1], dtype=bool), 0.0, probs[:, None, :])
 
 
 def _fits(parameters, features_shape):
