@@ -84,6 +84,7 @@ _LATER = {
         "reinforce",
         "return_estimate",
     ),
+    "language": ("audit",),
     "rollouts": (
         "GeometricHorizon",
         "rollout",
@@ -177,6 +178,7 @@ _ROOMS = (
     "estimators",
     "exact",
     "gallery",
+    "language",
     "letters",
     "plots",
     "slides",

@@ -73,6 +73,7 @@ def test_an_absent_scipy_is_looked_for_once_and_found_when_it_comes(monkeypatch)
         without.setattr(linear_systems, "_scipy_absent", False)
         without.setattr(linear_systems, "import_module", absent)
         without.delitem(sys.modules, "scipy")
+        without.delitem(sys.modules, "scipy.linalg.lapack")
         for discount in (0.5, 0.6):
             process = chain(FiniteMDP(RING.transition, RING.reward, RING.initial, discount), ONLY)
             values = process.solve(process.reward)

@@ -2,6 +2,7 @@
 
 from pgtlab.checks.agreement import agree, caught
 from pgtlab.checks.answers import WrongAnswer, answer, sampled_answer
+from pgtlab.checks.attempts import attempt
 from pgtlab.checks.estimates import consistent
 from pgtlab.checks.policies import sound_policy
 from pgtlab.checks.sampling import sound_sampling
@@ -10,6 +11,7 @@ __all__ = [
     "WrongAnswer",
     "agree",
     "answer",
+    "attempt",
     "caught",
     "consistent",
     "sampled_answer",

@@ -53,11 +53,11 @@ def chain(mdp, policy):
     (array([[0.5]]), array([0.5]))
     """
     global _last
-    if isinstance(mdp, LinearQuadraticMDP):
+    if not isinstance(mdp, FiniteMDP):
+        if not isinstance(mdp, LinearQuadraticMDP):
+            raise not_a_problem(mdp)
         _validate.instance("policy", policy, LinearGaussianChain.policies)
         return LinearGaussianChain(mdp, policy)
-    if not isinstance(mdp, FiniteMDP):
-        raise not_a_problem(mdp)
     _validate.instance("policy", policy, FiniteChain.policies)
     probs = policy.sound_probs()
     kept = _last

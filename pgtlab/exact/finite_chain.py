@@ -25,7 +25,7 @@ class FiniteChain(Process):
     ----------
     mdp : FiniteMDP
     probs : ndarray, shape (S, A) or (..., S, A)
-        Action probabilities.
+        Action probabilities, as `FinitePolicy.sound_probs` gives them.
     policy : FinitePolicy, optional
         What the probabilities are from. At discount 1 its `log_probs` tell those that underflow from those
         that are 0; without it all that are 0 count as 0.
@@ -41,13 +41,15 @@ class FiniteChain(Process):
         those from which the episode is sure to end.
     all_end : bool
         Whether values exist from every state.
+    stops : ndarray, shape (..., S)
+        :math:`1 - \gamma \sum_{s'} P_\pi(s, s')`, and 1 outside `ends`.
 
     Raises
     ------
     ValueError
-        If `probs` does not fit the MDP or is no distribution in some state; if the discount is 1 and a
-        state that the start reaches need not lead to an end, be it reached by a probability that underflows;
-        for a batch of policies on sparse transitions; if rounding would leave fewer than 8 digits.
+        If `probs` does not fit the MDP; if the discount is 1 and a state that the start reaches need not
+        lead to an end, be it reached by a probability that underflows; for a batch of policies on sparse
+        transitions; if rounding would leave fewer than 8 digits.
 
     Notes
     -----
@@ -102,8 +104,14 @@ class FiniteChain(Process):
         -------
         bool
         """
-        same = mdp is self.mdp and (probs is self.probs or np.array_equal(probs, self.probs))
-        return same and (self._policy is None or policy is self._policy)
+        if mdp is not self.mdp or (self._policy is not None and policy is not self._policy):
+            return False
+        # Numbers are compared as they lie in memory, which for a small table takes no time at all.
+        return probs is self.probs or (
+            probs.shape == self.probs.shape
+            and probs.dtype == self.probs.dtype
+            and probs.tobytes() == self.probs.tobytes()
+        )
 
     @property
     def batch(self):
@@ -134,7 +142,7 @@ class FiniteChain(Process):
         ends = np.array([sure_ends(self.mdp, *each) for each in flat])
         return ends[which].reshape(self.reward.shape)
 
-    @cached_property
+    @property
     def all_end(self):
         return self.mdp.discount < 1 or bool(self.ends.all())
 
@@ -176,8 +184,8 @@ class FiniteChain(Process):
     def _action_values(self):
         # A state without value (NaN) must not spoil the products 0 * V(p) of the others.
         V = self._values if self.all_end else np.where(self.ends, self._values, 0.0)
-        # Q(s, a) = R(s, a) + gamma sum_p P(s, a, p) V(p)
-        return self._where_known(self.mdp.reward + self.mdp.discount * self.mdp.next_values(V))
+        # Q(s, a) = R(s, a) + sum_p P(s, a, p) gamma V(p)
+        return self._where_known(self.mdp.reward + self.mdp.next_values(self.mdp.discount * V))
 
     def advantages(self):
         # A = Q - V, and sum_a pi A = 0: any function of the state may be left out of Q before.
@@ -202,6 +210,10 @@ class FiniteChain(Process):
         return values
 
     @cached_property
+    def _takes_all(self):
+        return self.probs.all()
+
+    @cached_property
     def _relative_action_values(self):
         # Q(s, a) - V(s) = R(s, a) - k(s, a) V(s) + gamma sum_p P(s, a, p) (V(p) - V(s))
         # with k = 1 - gamma sum_p P(p). If all values are large, V(p) - V(s) loses its digits. Then V = level
@@ -209,7 +221,7 @@ class FiniteChain(Process):
         #   (I - gamma P) h = r - level k(s),  and  h(p) - h(s) = V(p) - V(s).
         mdp, factors, r = self.mdp, self._factors, np.where(self.ends, self.reward, 0.0)
         V, V_sizes = (in_range(factors.solve(each), r) for each in (r, np.abs(r)))
-        price = self._stops * np.take_along_axis(V, np.asarray(factors.last)[..., None], -1)
+        price = self.stops * np.take_along_axis(V, np.asarray(factors.last)[..., None], -1)
         earned = r - price, np.abs(r) + np.abs(price)
         h, h_sizes = (in_range(factors.solve_up_to_last(each), r) for each in earned)
         (change, sizes), (other, other_sizes) = changes(V, V_sizes), changes(h, h_sizes)
@@ -288,7 +300,7 @@ class FiniteChain(Process):
 
     def mean_over_actions(self, values):
         # What is never done has no say; its value need not exist.
-        return np.vecdot(self.probs, np.where(self.probs > 0, values, 0.0))
+        return np.vecdot(self.probs, values if self._takes_all else np.where(self.probs > 0, values, 0.0))
 
     def mean_square(self, policy, values, w):
         weights = self._visits[..., None] * self.probs
@@ -297,8 +309,9 @@ class FiniteChain(Process):
 
     def score_mean(self, policy, values, visits=None):
         weights = (self._visits if visits is None else visits)[..., None] * self.probs
-        # What is never done has no say; at discount 1 its value need not exist.
-        return policy.score_sum(weights * np.where(weights > 0, values, 0.0))
+        done = weights > 0
+        # What is never done has no say; its value need not exist.
+        return policy.score_sum(weights * (values if done.all() else np.where(done, values, 0.0)))
 
     def score_fit(self, policy, values, *, squared=False):
         # E[SC f] = X^T y and FIM = X^T X with X = sqrt(rho pi) SC and y = sqrt(rho pi) f: the solution of
@@ -379,8 +392,8 @@ class FiniteChain(Process):
         return x if self.all_end else np.where(self.ends, x, np.nan)
 
     @cached_property
-    def _stops(self):
-        # 1 - gamma sum_p P_pi(s, p); states outside `ends` stand apart, each with the equation x = 0.
+    def stops(self):
+        # States outside `ends` stand apart, each with the equation x = 0.
         discount = self.mdp.discount
         stops = (1 - discount) + discount * np.vecdot(self.probs, self.mdp.ending)
         return stops if self.all_end else np.where(self.ends, stops, 1.0)
@@ -391,13 +404,11 @@ class FiniteChain(Process):
 
     @cached_property
     def _factors(self):
-        return factors(self.mdp, self.probs, self.ends, self._stops)
+        return factors(self)
 
 
 def _check(mdp, probs):
     S, A = mdp.reward.shape
-    if probs.ndim < 2:
-        raise ValueError(f"policy.probs() has shape {probs.shape}; expected (..., S, A) = (..., {S}, {A})")
     if probs.shape[-2:] != (S, A):
         raise ValueError(
             f"policy is for {probs.shape[-2]} states and {probs.shape[-1]} actions; "
@@ -407,14 +418,4 @@ def _check(mdp, probs):
         raise ValueError(
             f"policy is a batch of shape {probs.shape[:-2]}; "
             "expected one policy at a time with sparse transitions"
-        )
-    missing = np.abs(probs @ np.ones(A) - 1)
-    # Also false for NaN.
-    if not (probs.min() >= 0 and missing.max() <= _validate.ROUNDING):
-        wrong = ~((probs >= 0).all(-1) & (missing <= _validate.ROUNDING))
-        at = _validate.first(wrong)
-        digits = f". Compute them in float64, not in {probs.dtype}" if probs.dtype.itemsize < 8 else ""
-        raise ValueError(
-            f"policy.probs(){_validate.subscript(at)} is {probs[at]}; "
-            f"expected probabilities of at least 0 that sum to 1 within {_validate.ROUNDING:g}{digits}"
         )

@@ -30,10 +30,8 @@ def fisher_information(mdp, policy):
 
     Raises
     ------
-    ValueError
-        If the policy does not fit the problem, or the visitation measure is infinite (see `chain`).
-    TypeError
-        If an argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`.
 
     Notes
     -----
@@ -76,12 +74,9 @@ def natural_policy_gradient(mdp, policy):
 
     Raises
     ------
-    ValueError
-        If the policy does not fit the problem, the expected return does not exist (see `chain`), the theorem
-        does not hold (see `policy_gradient`), the solution hangs on visits below 1e-300, or rounding leaves
-        open whether features are dependent.
-    TypeError
-        If an argument is of the wrong type.
+    ValueError, TypeError
+        As `policy_gradient`. ValueError also if the solution hangs on visits below 1e-300, or if rounding
+        leaves open whether features are dependent.
 
     Notes
     -----
@@ -140,10 +135,8 @@ def kl_divergence(mdp, policy, other):
 
     Raises
     ------
-    ValueError
-        If a policy does not fit the problem, or the visitation measure is infinite (see `chain`).
-    TypeError
-        If an argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`.
 
     Notes
     -----

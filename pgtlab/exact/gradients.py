@@ -30,12 +30,10 @@ def policy_gradient(mdp, policy):
 
     Raises
     ------
-    ValueError
-        If the policy does not fit the problem, or the expected return does not exist (see `chain`). At
-        discount 1 also if an action of probability 0 may lead, from a state that the start reaches by
-        whatever actions, to a state from which the end is not sure: the theorem does not cover that.
-    TypeError
-        If an argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`. At discount 1 ValueError also if an action of probability 0 may lead, from a state that
+        the start reaches by whatever actions, to a state from which the end is not sure: the theorem does
+        not cover that.
 
     Notes
     -----
@@ -93,10 +91,8 @@ def policy_gradient_by_differences(mdp, policy, *, step=2e-4):
 
     Raises
     ------
-    ValueError
-        If `step` is not above 0, the policy does not fit the problem, or the expected return does not exist.
-    TypeError
-        If an argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`, or if `step` is no number above 0.
 
     Notes
     -----

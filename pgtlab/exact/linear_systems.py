@@ -16,32 +16,28 @@ _LONG, _LONGEST = 1e5, 1e8
 _FEW_STATES = 1000
 
 
-def factors(mdp, probs, ends, stops):
-    r"""Return what solves with :math:`I - \gamma P_\pi` and with its transpose.
-
-    `ends` (..., S) are the states that the systems are about, `stops` (..., S) what their rows of
-    :math:`\gamma P_\pi` miss of 1.
-    """
+def factors(process):
+    r"""Return what solves with :math:`I - \gamma P_\pi` of a finite chain, and with its transpose."""
+    mdp = process.mdp
     near_1 = 1 - mdp.discount < 1 / _LONG
-    apart = mdp.discount == 1 and not ends.all()
     if mdp.is_sparse:
         # gamma P_pi
-        rates = mdp.mixed_transition(probs) * mdp.discount
-        if apart:
-            rates = rates.multiply(ends[:, None]).tocsr()
+        rates = process.transition * mdp.discount
+        if not process.all_end:
+            rates = rates.multiply(process.ends[:, None]).tocsr()
         found = _SparseLU(rates)
     else:
         # -gamma P_pi, in one pass
-        matrix = mdp.mixed_transition(-mdp.discount * probs)
-        if apart:
-            matrix *= ends[..., None]
+        matrix = mdp.mixed_transition(-mdp.discount * process.probs)
+        if not process.all_end:
+            matrix *= process.ends[..., None]
         rates = -matrix if near_1 else None
-        diagonal = np.einsum("...ss->...s", matrix)  # a view
-        diagonal += 1.0
+        # I - gamma P_pi: one more in every (S + 1)-th entry
+        matrix.reshape(*matrix.shape[:-2], -1)[..., :: mdp.n_states + 1] += 1.0
         found = _StackedSolve(matrix) if matrix.ndim > 2 else _dense(matrix)
     if not near_1:
         return found
-    steps = _longest(found, ends)
+    steps = _longest(found, process.ends)
     if steps <= _LONG:
         return found
     if mdp.is_sparse and mdp.n_states > _FEW_STATES:
@@ -49,8 +45,8 @@ def factors(mdp, probs, ends, stops):
             return found
         raise ValueError(_too_long(_LONGEST))
     rates = rates.toarray() if mdp.is_sparse else rates
-    found = (Eliminations if rates.ndim > 2 else Elimination)(rates, stops)
-    if not _longest(found, ends) <= 1 / SMALLEST_RATE:
+    found = (Eliminations if rates.ndim > 2 else Elimination)(rates, process.stops)
+    if not _longest(found, process.ends) <= 1 / SMALLEST_RATE:
         raise ValueError(_too_long(1 / SMALLEST_RATE))
     return found
 
@@ -60,7 +56,7 @@ def eliminates(found):
     return isinstance(found, Elimination | Eliminations)
 
 
-_scipy_absent = False
+_LAPACK, _scipy_absent = "scipy.linalg.lapack", False
 
 
 def lapack():
@@ -70,10 +66,12 @@ def lapack():
     solution. In a browser, gradient ascent on a few states took twenty times as long with the search.
     """
     global _scipy_absent
+    if sys.modules.get(_LAPACK) is not None:
+        return sys.modules[_LAPACK]
     if _scipy_absent and "scipy" not in sys.modules:
         raise ImportError("SciPy was not found before")
     try:
-        return import_module("scipy.linalg.lapack")
+        return import_module(_LAPACK)
     except ModuleNotFoundError as error:
         _scipy_absent = error.name in ("scipy", None)  # a browser's Python gives no name
         raise

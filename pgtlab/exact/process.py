@@ -8,15 +8,14 @@ from abc import ABC, abstractmethod
 class Process(ABC):
     r"""Markov process with rewards, which a problem becomes under a fixed policy.
 
-    The kind of problem is told apart here and nowhere else: a function of states or of pairs is a table or a
-    `Quadratic` (see `Problem`), visits are a table or a measure on the line with its `mass` and
-    `second_moment`. The public functions are in `values`, `visits`, `gradients`, `fisher` and `stationary`.
-
-    Whatever needs the scores is handed the policy: one chain serves all policies that do the same.
+    A function f of the state is a table (..., S), and a `Quadratic` on the real line; one of state and action
+    is a table (..., S, A), or a `Quadratic` of both. Visits :math:`\rho` are a table (..., S), or a measure
+    on the line with `mass` and `second_moment`. What needs the scores is handed the policy: one process
+    serves all policies that do the same.
 
     Attributes
     ----------
-    mdp : Problem
+    mdp : FiniteMDP or LinearQuadraticMDP
     batch : tuple
         Leading axes of a batch of policies.
     policies : type
@@ -40,17 +39,7 @@ class Process(ABC):
 
     @abstractmethod
     def known(self, values, visits):
-        """Values of pairs with 0 in place of NaN; raise ValueError for one that the policy comes to.
-
-        Parameters
-        ----------
-        values : ndarray, shape (S, A), or Quadratic
-        visits : list of ndarray, shape (S,), or of measures
-
-        Returns
-        -------
-        ndarray, shape (S, A), or Quadratic
-        """
+        """Return f (S, A) with 0 for NaN; raise ValueError for a NaN that is met under a list of visits."""
 
     # --- values --------------------------------------------------------------------------------------
 
@@ -68,47 +57,17 @@ class Process(ABC):
 
     @abstractmethod
     def summed(self, values, decay):
-        r"""The function x with :math:`x = f + \gamma \kappa P \pi x`, up to a function of the state.
-
-        Parameters
-        ----------
-        values : ndarray, shape (S, A), or Quadratic
-            f, earned at each step.
-        decay : float
-            :math:`\kappa` in [0, 1].
-
-        Returns
-        -------
-        ndarray, shape (S, A), or Quadratic
-        """
+        r"""The x with :math:`x = f + \gamma \kappa P \pi x`, f of pairs, up to a function of the state."""
 
     @abstractmethod
     def best_baseline(self, policy):
-        r"""Baseline :math:`E[\,|\mathrm{SC}|^2 Q \mid s\,] / E[\,|\mathrm{SC}|^2 \mid s\,]`.
-
-        Parameters
-        ----------
-        policy : FinitePolicy or LinearGaussianPolicy
-
-        Returns
-        -------
-        ndarray, shape (S,), or BestBaseline
-        """
+        r"""Baseline :math:`E[\,|\mathrm{SC}|^2 Q \mid s\,] / E[\,|\mathrm{SC}|^2 \mid s\,]`."""
 
     # --- where it goes -------------------------------------------------------------------------------
 
     @abstractmethod
     def steps(self, t):
-        """Transition kernel of t steps.
-
-        Parameters
-        ----------
-        t : int
-
-        Returns
-        -------
-        ndarray, shape (..., S, S), or GaussianKernel
-        """
+        """Transition kernel of t steps."""
 
     @abstractmethod
     def visits(self):
@@ -120,119 +79,43 @@ class Process(ABC):
 
     @abstractmethod
     def visits_by_time(self, T):
-        r"""Laws of the states of steps 0 to T - 1, each times :math:`\gamma^t`.
-
-        Parameters
-        ----------
-        T : int
-
-        Returns
-        -------
-        list of ndarray, shape (S,), or of measures
-        """
+        r"""Laws of the states of steps 0 to T - 1, each times :math:`\gamma^t`, as a list."""
 
     # --- means ---------------------------------------------------------------------------------------
 
     @abstractmethod
     def mean_over_visits(self, values):
-        r"""Sum over the visits, :math:`\sum_s \rho^\pi(s) f(s)`.
-
-        Parameters
-        ----------
-        values : ndarray, shape (..., S), or Quadratic
-
-        Returns
-        -------
-        ndarray, shape (...)
-        """
+        r"""Sum :math:`\sum_s \rho^\pi(s) f(s)`, shape (...)."""
 
     @abstractmethod
     def mean_over_actions(self, values):
-        r"""Mean over the actions, :math:`\sum_a \pi(s, a) f(s, a)`.
-
-        Parameters
-        ----------
-        values : ndarray, shape (..., S, A), or Quadratic
-
-        Returns
-        -------
-        ndarray, shape (..., S), or Quadratic
-        """
+        r"""Function of the state :math:`\sum_a \pi(s, a) f(s, a)`; probability 0 counts 0."""
 
     @abstractmethod
     def mean_square(self, policy, values, w):
-        r"""Sum :math:`\sum_s \rho^\pi(s) \sum_a \pi(s, a) \, (f(s, a) - \mathrm{SC}(s, a) \cdot w)^2`.
-
-        Parameters
-        ----------
-        policy : FinitePolicy or LinearGaussianPolicy
-        values : ndarray, shape (..., S, A), or Quadratic
-        w : ndarray, shape (..., K)
-
-        Returns
-        -------
-        ndarray, shape (...)
-        """
+        r"""Sum :math:`\sum \rho^\pi(s) \pi(s, a) \, (f(s, a) - \mathrm{SC}(s, a) \cdot w)^2`, shape (...)."""
 
     @abstractmethod
     def score_mean(self, policy, values, visits=None):
-        r"""Sum :math:`\sum_s \rho(s) \sum_a \pi(s, a) \, \mathrm{SC}(s, a) f(s, a)`.
+        r"""Sum :math:`\sum \rho(s) \pi(s, a) \, \mathrm{SC}(s, a) f(s, a)`, shape (..., K).
 
-        Parameters
-        ----------
-        policy : FinitePolicy or LinearGaussianPolicy
-        values : ndarray, shape (..., S, A), or Quadratic
-            f; where the policy never is, it may be NaN.
-        visits : ndarray, shape (..., S), or a measure, optional
-            :math:`\rho`; those of the policy without.
-
-        Returns
-        -------
-        ndarray, shape (..., K)
+        Without `visits` :math:`\rho` is :math:`\rho^\pi`. Where the policy never is, f may be NaN.
         """
 
     @abstractmethod
     def score_fit(self, policy, values, *, squared=False):
         r"""The w of least norm with the least `mean_square`, :math:`\mathrm{FIM}^+ E[\mathrm{SC} f]`.
 
-        Parameters
-        ----------
-        policy : FinitePolicy or LinearGaussianPolicy
-        values : ndarray, shape (..., S, A), or Quadratic
-            f; where the policy never is, it may be NaN.
-        squared : bool
-            Whether the normal equations will do where the weights are of the same order.
-
-        Returns
-        -------
-        ndarray, shape (..., K)
+        With `squared` by the normal equations, where the weights are of the same order.
         """
 
     @abstractmethod
     def fisher_information(self, policy):
-        r"""Fisher information :math:`\sum_s \rho^\pi(s) \sum_a \pi(s, a) \, \mathrm{SC} \, \mathrm{SC}^\top`.
-
-        Parameters
-        ----------
-        policy : FinitePolicy or LinearGaussianPolicy
-
-        Returns
-        -------
-        ndarray, shape (..., K, K)
-        """
+        r"""Sum :math:`\sum \rho^\pi(s) \pi(s, a) \, \mathrm{SC} \, \mathrm{SC}^\top`, shape (..., K, K)."""
 
     @abstractmethod
     def flat_directions(self, policy):
-        """Orthonormal basis of the null space of the Fisher information.
-
-        Parameters
-        ----------
-        policy : FinitePolicy or LinearGaussianPolicy
-
-        Returns
-        -------
-        ndarray, shape (m, K)
-        """
+        """Orthonormal basis (m, K) of the null space of the Fisher information."""
 
     # --- for ever ------------------------------------------------------------------------------------
 

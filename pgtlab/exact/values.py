@@ -27,10 +27,8 @@ def state_values(mdp, policy):
 
     Raises
     ------
-    ValueError
-        If the policy does not fit the problem, or the values do not exist (see `chain`).
-    TypeError
-        If an argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`.
 
     Notes
     -----
@@ -75,10 +73,8 @@ def action_values(mdp, policy):
 
     Raises
     ------
-    ValueError
-        If the policy does not fit the problem, or the values do not exist (see `chain`).
-    TypeError
-        If an argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`.
 
     Notes
     -----
@@ -120,10 +116,8 @@ def advantages(mdp, policy):
 
     Raises
     ------
-    ValueError
-        If the policy does not fit the problem, or the values do not exist (see `chain`).
-    TypeError
-        If an argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`.
 
     Notes
     -----
@@ -164,10 +158,8 @@ def expected_return(mdp, policy):
 
     Raises
     ------
-    ValueError
-        If the policy does not fit the problem, or the expected return does not exist (see `chain`).
-    TypeError
-        If an argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`.
 
     References
     ----------

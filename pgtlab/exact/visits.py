@@ -27,10 +27,8 @@ def transition_probabilities(mdp, policy, t):
 
     Raises
     ------
-    ValueError
-        If t is negative, or the policy does not fit the problem.
-    TypeError
-        If t is no integer, or another argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`, or if t is no integer of at least 0.
 
     Notes
     -----
@@ -75,10 +73,8 @@ def state_visitation(mdp, policy):
 
     Raises
     ------
-    ValueError
-        If the policy does not fit the problem, or the measure is infinite (see `chain`).
-    TypeError
-        If an argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`.
 
     Notes
     -----
@@ -121,10 +117,8 @@ def state_visitation_distribution(mdp, policy):
 
     Raises
     ------
-    ValueError
-        If the policy does not fit the problem, or the measure is infinite (see `chain`).
-    TypeError
-        If an argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`.
 
     References
     ----------

@@ -5,6 +5,7 @@ the slides and for every point that they leave out; `GALLERY_PROOFS` and `FURTHE
 claimed with letters.
 """
 
+from pgtlab.letters.equality import equal
 from pgtlab.letters.finite import (
     SymbolicProblem,
     action_values,
@@ -32,7 +33,7 @@ from pgtlab.letters.gaussian import (
 from pgtlab.letters.named import FURTHER_PROOFS, GALLERY_PROOFS
 from pgtlab.letters.points import OMISSIONS
 from pgtlab.letters.policies import SymbolicPolicy, any_policy, softmax
-from pgtlab.letters.proof import Line, Proof, equal
+from pgtlab.letters.proof import Line, Proof
 from pgtlab.letters.s07_s08 import RETURNS
 from pgtlab.letters.s09_s15 import THEOREM
 from pgtlab.letters.s17_s21 import CRITICS

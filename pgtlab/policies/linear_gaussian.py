@@ -8,6 +8,7 @@ import numpy as np
 
 from pgtlab import _validate
 from pgtlab.policies.divergence import above_tangent
+from pgtlab.policies.policy import Policy
 from pgtlab.quadratic import Quadratic, spread
 
 #: Largest gain, and largest size of the logarithm of the std: fourth powers of both sides stay floats.
@@ -15,7 +16,7 @@ _LARGEST_GAIN, _LARGEST_LOG_STD = 1e75, 170.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LinearGaussianPolicy:
+class LinearGaussianPolicy(Policy):
     r"""Gaussian action around a linear feedback, :math:`u \sim N(k x, \sigma^2)`.
 
     The parameters are :math:`\theta = (k, \log \sigma)`, in that order. With
@@ -68,17 +69,6 @@ class LinearGaussianPolicy:
         return _validate.read_only(np.stack([self.gain, self.log_std], axis=-1))
 
     def with_parameters(self, parameters):
-        """Return the policy at other parameters.
-
-        Parameters
-        ----------
-        parameters : array_like, shape (2,) or (..., 2)
-            Gain and logarithm of the standard deviation.
-
-        Returns
-        -------
-        LinearGaussianPolicy
-        """
         parameters = _validate.array("parameters", parameters, "(..., K)")
         if parameters.shape[-1] != 2:
             raise ValueError(f"parameters has shape {parameters.shape}; expected (..., 2), gain and log_std")
@@ -103,45 +93,14 @@ class LinearGaussianPolicy:
         return np.exp(self.log_prob(state, action))
 
     def log_prob(self, state, action):
-        r"""Logarithm of the density, :math:`\log \pi(x, u; \theta)`.
-
-        Parameters
-        ----------
-        state, action : float or ndarray, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N)
-        """
         z, _, _, log_std = self._standardised(state, action)
         return -0.5 * z**2 - log_std - 0.5 * np.log(2 * np.pi)
 
     def score(self, state, action):
-        r"""Score :math:`\partial \log \pi(x, u; \theta) / \partial \theta`.
-
-        Parameters
-        ----------
-        state, action : float or ndarray, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N, 2)
-        """
         z, state, std, _ = self._standardised(state, action)
         return np.stack(np.broadcast_arrays(z * state / std, z**2 - 1), axis=-1)
 
     def sample(self, state, *, rng):
-        r"""Draw an action :math:`u \sim N(k x, \sigma^2)` for each state.
-
-        Parameters
-        ----------
-        state : float or ndarray, shape (N,)
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        ndarray, shape (..., N)
-        """
         _validate.generator(rng)
         state = np.asarray(state, dtype=np.float64)
         gain, std = spread(self.gain, state.ndim), spread(self.std, state.ndim)
@@ -149,9 +108,6 @@ class LinearGaussianPolicy:
         return mean + std * rng.standard_normal(mean.shape)
 
     # --- what the exact rooms ask ----------------------------------------------------------------------
-
-    #: No table holds the actions of a real line.
-    is_tabular = False
 
     def in_noise(self, values):
         r"""Coefficients of :math:`x^2`, :math:`x z` and :math:`z^2` of a function of state and action.
@@ -170,16 +126,6 @@ class LinearGaussianPolicy:
         return xx + 2 * k * xu + k**2 * uu, 2 * s * (xu + k * uu), s**2 * uu
 
     def scores_along(self, w):
-        r"""Slope of :math:`\log \pi` in a direction of the parameters, :math:`\mathrm{SC}(x, u) \cdot w`.
-
-        Parameters
-        ----------
-        w : ndarray, shape (..., 2)
-
-        Returns
-        -------
-        Quadratic
-        """
         k, variance = self.gain, self.std**2
         # z x / s = (u - k x) x / s^2,  z^2 = (u - k x)^2 / s^2
         along, across = w[..., 0] / variance, w[..., 1] / variance
@@ -190,16 +136,6 @@ class LinearGaussianPolicy:
         return Quadratic(H, -w[..., 1] + np.zeros(H.shape[:-2]))
 
     def divergence_from(self, other):
-        r"""Kullback-Leibler divergence from another policy, a function of the state.
-
-        Parameters
-        ----------
-        other : LinearGaussianPolicy
-
-        Returns
-        -------
-        Quadratic
-        """
         # KL(N(kx, s^2), N(k'x, s'^2)) = (e^d - 1 - d) / 2 + (k - k')^2 x^2 / (2 s'^2) with d = 2 log(s/s')
         square = 0.5 * ((self.gain - other.gain) / other.std) ** 2
         return Quadratic(spread(square, 2), 0.5 * above_tangent(2 * (self.log_std - other.log_std)))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from pgtlab import _validate
 from pgtlab.policies.divergence import above_tangent
+from pgtlab.policies.policy import Policy
 
 #: Share of the largest score of its state by which the scores of a policy of one's own may miss their mean 0.
 _MEAN_ZERO = 1e-6
@@ -18,7 +19,7 @@ _MEAN_ZERO = 1e-6
 _ROUNDED_ZERO = 1e-9
 
 
-class FinitePolicy(ABC):
+class FinitePolicy(Policy):
     r"""Stochastic policy :math:`\pi(s, a; \theta)` over finitely many states and actions.
 
     To bring a policy of your own, derive from this class, keep `parameters` (K,) as an attribute that
@@ -56,35 +57,12 @@ class FinitePolicy(ABC):
     def scores(self):
         r"""Scores :math:`\partial \log \pi(s, a; \theta) / \partial \theta`, shape (S, A, K)."""
 
-    @abstractmethod
-    def with_parameters(self, parameters):
-        """Return the same policy at other parameters."""
-
     def score(self, state, action):
-        r"""Score of one action, :math:`\partial \log \pi(s, a; \theta) / \partial \theta`.
-
-        Parameters
-        ----------
-        state, action : int or ndarray of int, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N, K)
-        """
         state, action = self._indices(state, action)
         return self.sound_scores()[..., state, action, :]
 
     def log_prob(self, state, action):
-        r"""Logarithm of a probability, :math:`\log \pi(s, a; \theta)`; minus infinity where it is 0.
-
-        Parameters
-        ----------
-        state, action : int or ndarray of int, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N)
-        """
+        # Minus infinity where the probability is 0.
         state, action = self._indices(state, action)
         with np.errstate(divide="ignore"):
             return np.log(np.asarray(self.probs())[..., state, action])
@@ -101,17 +79,6 @@ class FinitePolicy(ABC):
         return flat.reshape(*flat.shape[:-1], S, A)
 
     def sample(self, state, *, rng):
-        r"""Draw an action :math:`a \sim \pi(s, \cdot; \theta)` for each state.
-
-        Parameters
-        ----------
-        state : int or ndarray of int, shape (N,)
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        ndarray of int, shape (..., N)
-        """
         _validate.generator(rng)
         state = _validate.indices("state", state, self.probs().shape[-2])
         # The action is the number of steps of the distribution function that lie below a uniform.
@@ -133,11 +100,6 @@ class FinitePolicy(ABC):
 
     # --- what the exact rooms ask ----------------------------------------------------------------------
 
-    @property
-    def is_tabular(self):
-        """Whether each state and action has a parameter of its own, as `SoftmaxPolicy.tabular` makes it."""
-        return False
-
     #: Whether `probs` and `scores` are those of this package, and need not be looked at.
     _is_ours = False
 
@@ -148,7 +110,19 @@ class FinitePolicy(ABC):
             return probs
         numbers = _validate.numbers("policy.probs()", probs)
         probs = np.asarray(probs)
-        return probs if probs.dtype.kind == "f" else numbers
+        probs = probs if probs.dtype.kind == "f" else numbers
+        if probs.ndim < 2:
+            raise ValueError(f"policy.probs() has shape {probs.shape}; expected (..., S, A)")
+        missing = np.abs(probs @ np.ones(probs.shape[-1]) - 1)
+        # Also false for NaN.
+        if not (probs.min() >= 0 and missing.max() <= _validate.ROUNDING):
+            at = _validate.first(~((probs >= 0).all(-1) & (missing <= _validate.ROUNDING)))
+            digits = f". Compute them in float64, not in {probs.dtype}" if probs.dtype.itemsize < 8 else ""
+            raise ValueError(
+                f"policy.probs(){_validate.subscript(at)} is {probs[at]}; "
+                f"expected probabilities of at least 0 that sum to 1 within {_validate.ROUNDING:g}{digits}"
+            )
+        return probs
 
     def sound_scores(self):
         """Scores (..., S, A, K), 0 in place of NaN where an action is never taken.
@@ -183,16 +157,6 @@ class FinitePolicy(ABC):
         return self.sound_scores()
 
     def scores_along(self, w):
-        r"""Slope of :math:`\log \pi` in a direction of the parameters, :math:`\mathrm{SC}(s, a) \cdot w`.
-
-        Parameters
-        ----------
-        w : ndarray, shape (..., K)
-
-        Returns
-        -------
-        ndarray, shape (..., S, A)
-        """
         return (self.sound_scores() @ w[..., None, :, None])[..., 0]
 
     def squared_scores(self):
@@ -208,18 +172,6 @@ class FinitePolicy(ABC):
         return self.log_probs() > -np.inf
 
     def divergence_from(self, other):
-        r"""Kullback-Leibler divergence from another policy in each state.
-
-        .. math:: \sum_a \pi(s, a) \log \frac{\pi(s, a)}{\pi'(s, a)}
-
-        Parameters
-        ----------
-        other : FinitePolicy
-
-        Returns
-        -------
-        ndarray, shape (..., S)
-        """
         p, q, log_p = self.sound_probs(), other.sound_probs(), self.log_probs()
         with np.errstate(invalid="ignore"):
             x = other.log_probs() - log_p
@@ -315,16 +267,6 @@ class SoftmaxPolicy(FinitePolicy):
         return self
 
     def with_parameters(self, parameters):
-        """Return the policy with the same features at other parameters.
-
-        Parameters
-        ----------
-        parameters : array_like, shape (K,) or (..., K)
-
-        Returns
-        -------
-        SoftmaxPolicy
-        """
         parameters = _validate.array("parameters", parameters, "(..., K)")
         _fits(parameters, self.features.shape)
         return self._unchecked(self.features, parameters, self._one_hot)
@@ -368,30 +310,22 @@ class SoftmaxPolicy(FinitePolicy):
         return flat.reshape(*theta.shape[:-1], S, A)
 
     def probs(self):
-        r"""Probabilities :math:`\pi(s, a; \theta)`, shape (..., S, A), read-only."""
         return self._probs
 
     @cached_property
     def _probs(self):
-        weight = np.exp(self._below_largest())
-        return _validate.read_only(weight / weight.sum(-1, keepdims=True))
+        logits = self._quiet_logits()
+        # Where all preferences are within 600 of 0 no exponential overflows.
+        small = np.vdot(logits, logits) < 600**2
+        weight = np.exp(logits if small else self._below_largest())
+        return _validate.read_only(weight / _sum_over_actions(weight))
 
     def log_prob(self, state, action):
-        r"""Logarithm of a probability, :math:`\log \pi(s, a; \theta)`; finite even if that underflows.
-
-        Parameters
-        ----------
-        state, action : int or ndarray of int, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N)
-        """
+        # Finite even if the probability underflows.
         state, action = self._indices(state, action)
         return self.log_probs()[..., state, action]
 
     def log_probs(self):
-        r"""Logarithms of all the probabilities, :math:`\log \pi(s, a; \theta)`, shape (..., S, A)."""
         below = self._below_largest()
         at = _validate.first(below == -np.inf)
         if at is not None:
@@ -405,14 +339,19 @@ class SoftmaxPolicy(FinitePolicy):
         # log sum_b exp(l_b) = l_max + log(1 + sum of the others, each of at most 1)
         return below - np.log1p(others.sum(-1, keepdims=True))
 
+    def _quiet_logits(self):
+        if self._one_hot:
+            return self.logits()
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.logits()
+
     def _below_largest(self):
         """Return the preferences less the largest of each state, (..., S, A)."""
+        logits = self._quiet_logits()
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = self.logits()
-            # So no exponential overflows.
-            below = logits - logits.max(-1, keepdims=True)
-            unclear = np.isnan(below.sum())
-        if unclear:
+            largest = logits.max(-1, keepdims=True)
+            below = logits - largest
+        if not np.isfinite(largest).all():
             at = _validate.first(~np.isfinite(logits))
             raise ValueError(
                 f"the preference of [state, action] = {list(at[-2:])} is {logits[at]}; expected a finite "
@@ -421,20 +360,10 @@ class SoftmaxPolicy(FinitePolicy):
         return below
 
     def scores(self):
-        r"""Scores :math:`\phi(s, a) - \sum_{a'} \pi(s, a') \phi(s, a')`, shape (..., S, A, K)."""
+        # phi(s, a) - sum_b pi(s, b) phi(s, b)
         return self._centred(self.features, self.probs())
 
     def score(self, state, action):
-        r"""Score of one action, :math:`\phi(s, a) - \sum_{a'} \pi(s, a') \phi(s, a')`.
-
-        Parameters
-        ----------
-        state, action : int or ndarray of int, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N, K)
-        """
         state, action = np.broadcast_arrays(*self._indices(state, action))
         centred = self._centred(self.features[state], self.probs()[..., state, :])
         at = np.broadcast_to(action, centred.shape[:-2])[..., None, None]
@@ -448,18 +377,8 @@ class SoftmaxPolicy(FinitePolicy):
         return features - probs[..., None, :] @ features
 
     def score_sum(self, weights):
-        r"""Weighted sum of the scores, :math:`\sum_{s,a} w(s, a) \, \partial \log \pi(s, a; \theta)`.
-
-        Parameters
-        ----------
-        weights : ndarray, shape (..., S, A)
-
-        Returns
-        -------
-        ndarray, shape (..., K)
-        """
         # sum_a w(a) (phi(a) - sum_b pi(b) phi(b)) = sum_a (w(a) - pi(a) sum_b w(b)) phi(a)
-        centred = weights - self.probs() * weights.sum(-1, keepdims=True)
+        centred = weights - self.probs() * _sum_over_actions(weights)
         S, A, K = self.features.shape
         flat = centred.reshape(*centred.shape[:-2], S * A)
         return flat if self._one_hot else flat @ self.features.reshape(S * A, K)
@@ -476,6 +395,16 @@ class SoftmaxPolicy(FinitePolicy):
         return f"SoftmaxPolicy(n_states={S}, n_actions={A}, n_parameters={K}{batch})"
 
 
+def _sum_over_actions(table):
+    """Return the sums of the rows of a table (..., S, A), (..., S, 1); as a product it is twice as fast."""
+    return table.dot(_ones(table.shape[-1]))[..., None]
+
+
+@lru_cache(maxsize=16)
+def _ones(n):
+    return np.ones(n)
+
+
 def _of_others(probs):
     """Return the probabilities of the other actions, (S, A, A): row a has 0 at a."""
     return np.where(np.eye(probs.shape[1], dtype=bool), 0.0, probs[:, None, :])
@@ -489,6 +418,7 @@ def _fits(parameters, features_shape):
         )
 
 
+@lru_cache(maxsize=16)
 def _one_hot_features(S, A):
     """Return the identity matrix of size S*A as a read-only (S, A, S*A) view of 2*S*A - 1 numbers."""
     K = S * A

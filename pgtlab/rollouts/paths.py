@@ -86,64 +86,19 @@ class Paths(ABC):
 
     @abstractmethod
     def fitted(self, sums):
-        """Function of the state that comes nearest to weighted sums, by weighted least squares.
-
-        Parameters
-        ----------
-        sums : ndarray, shape (T, N)
-            Each times the weight of its time; 0 where no step was made.
-
-        Returns
-        -------
-        ndarray, shape (S,), or Quadratic
-            0 in a state that no visit with a weight above 0 tells of.
-        """
+        """Function of the state nearest to weighted sums (T, N), by least squares; 0 if never seen."""
 
     @abstractmethod
     def scores_at(self, t, episodes):
-        """Scores of the steps at time t of some episodes.
-
-        Parameters
-        ----------
-        t : int
-        episodes : slice or ndarray of int, shape (n,)
-
-        Returns
-        -------
-        ndarray, shape (n, K)
-            0 where no step was made.
-        """
+        """Scores (n, K) of the steps at time t of n episodes; 0 where no step was made."""
 
     @abstractmethod
     def of_states(self, name, values):
-        """What a function of the state comes to along the paths.
-
-        Parameters
-        ----------
-        name : str
-            The caller's word for it, for the text of an error.
-        values : ndarray, shape (S,), or callable
-
-        Returns
-        -------
-        ndarray, shape (T + 1, N)
-            0 after the end.
-        """
+        """Function of the state along the paths, (T + 1, N); 0 after the end. `name` is for errors."""
 
     @abstractmethod
     def of_pairs(self, name, values):
-        """What a function of state and action comes to along the paths.
-
-        Parameters
-        ----------
-        name : str
-            The caller's word for it, for the text of an error.
-        values : ndarray, shape (S, A), or callable
-
-        Returns
-        -------
-        ndarray, shape (T, N)
-        """
+        """Function of state and action along the paths, (T, N). `name` is for errors."""
 
 
 def checked(paths):
