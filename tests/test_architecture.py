@@ -27,8 +27,10 @@ FLOORS = {
     "mdp": 1,
     "policies": 1,
     "studies": 1,
+    "features": 2,
     "gallery": 2,
     "exact": 3,
+    "arrays": 4,
     "rollouts": 4,
     "estimators": 5,
     "critics": 6,
@@ -82,7 +84,6 @@ RESULTS = {
     "GaussianVisitation",
     "LinearGaussianChain",
     "LinearQuadraticPaths",
-    "Outcome",
     "Quadratic",
     "StudyError",
 }
