@@ -16,11 +16,22 @@ export function inert(html) {
   return template.content;
 }
 
+// The little of Markdown that a cell is likely to write: paragraphs, lists, bold, italics, code, and formulas.
+function markdown(text) {
+  const plain = text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/(?<![\\$])\$(?!\$)([^$]+)\$/g, "\\($1\\)");
+  const inline = part => part.split(/(\\\(.*?\\\)|\$\$.*?\$\$|`[^`]*`)/s).map((piece, i) => i % 2
+    ? piece.replace(/^`(.*)`$/s, "<code>$1</code>")
+    : piece.replace(/\*\*(.+?)\*\*/gs, "<strong>$1</strong>").replace(/\*(.+?)\*/gs, "<em>$1</em>")).join("");
+  return plain.trim().split(/\n{2,}/).map(block => /^[-*] /.test(block)
+    ? `<ul>${block.split(/\n(?=[-*] )/).map(item => `<li>${inline(item.slice(2))}</li>`).join("")}</ul>`
+    : `<p>${inline(block.replace(/^#+ (.*)$/gm, "**$1**"))}</p>`).join("");
+}
+
 export class Result {
   constructor(cell, make) {
     Object.assign(this, { cell, make, parts: [], record: [], cut: 0 });
     this.element = make("div", { className: "cell_output docutils container pgt-live-output" });
-    this.element.setAttribute("role", "region");
+    this.element.setAttribute("role", "group");
     this.element.setAttribute("aria-label", "Your result");
     this.drawn = Promise.resolve();
   }
@@ -108,10 +119,10 @@ export class Result {
         return this.image(`data:image/svg+xml;charset=utf-8,${encodeURIComponent(value)}`);
       case "image/png": case "image/jpeg":
         return this.image(`data:${kind};base64,${value}`);
-      case "text/latex": case "text/markdown": {
-        const box = make("div", { className: "output math tex2jax_process" });
-        for (const paragraph of value.split(/\n{2,}/))
-          box.append(make("p", { textContent: paragraph.replace(/(?<![\\$])\$(?!\$)([^$]+)\$/g, "\\($1\\)") }));
+      case "text/markdown": case "text/latex": {
+        this.marked ||= kind === "text/markdown";
+        const box = make("div", { className: "output tex2jax_process" });
+        box.innerHTML = markdown(value);
         this.drawn = this.drawn.then(() => MathJax.typesetPromise([box])).catch(() => {});
         return box;
       }
@@ -128,14 +139,13 @@ export class Result {
     return this.make("img", { src, alt });
   }
 
-  finish() {}
-
   // The end of a run: an error, the figure with its sliders, and the caption that the book's figure has.
   settle({ answer, asBook, live, figure }) {
     this.last = null;
     if (answer.error) this.element.append(this.error(answer.error, live));
     const book = this.cell.element.querySelector(":scope > .cell_output:not(.pgt-live-output)");
-    if (this.explored && asBook && answer.ok && this.parts.length === 1 && book?.querySelector(".pgt-explore-ready")) {
+    // Of the same code the book has the same, and better: all frames of a figure, and links in its text.
+    if (asBook && answer.ok && book && (this.marked || (this.explored && this.parts.length === 1))) {
       this.keepsBook = true;
       this.cell.shown?.remove();
       this.cell.shown = null;

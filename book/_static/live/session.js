@@ -1,6 +1,6 @@
 // What a press starts: one worker with one Python, and the way of a cell through it. One job runs at a time.
 const MODULES = ["__init__.py", "names.py", "page.py", "cells.py", "shown.py", "figures.py", "packages.py"];
-const SILENCE = 30; // seconds without a word from Python while it starts
+const SILENCE = 45; // seconds without a word from Python while it starts
 const OFFLINE = "Python could not be fetched. Are you offline, or does a firewall or a blocker stop it? Run the cell again when that has changed.";
 const DEAD = "Python has stopped, probably for want of memory. What you typed is still there; run the cell again, and it starts afresh.";
 
@@ -33,10 +33,10 @@ export async function start({ live, settings, base, make }) {
   function python(packages) {
     if (ready) return ready;
     worker = new Worker(new URL(`worker.js?${settings.version}`, base));
-    let patience;
+    let patience, starting = true;
     const hope = () => {
       clearTimeout(patience);
-      patience = setTimeout(() => end({ sentence: OFFLINE }), SILENCE * 1000);
+      if (starting) patience = setTimeout(() => end({ sentence: OFFLINE }), SILENCE * 1000);
     };
     worker.onerror = event => { event.preventDefault(); end({ sentence: event.message ? DEAD : OFFLINE }); };
     worker.onmessage = ({ data }) => {
@@ -53,7 +53,7 @@ export async function start({ live, settings, base, make }) {
     ready = ask("start", {
       pyodide: address(settings.pyodide), wheel: address(settings.wheel), packages,
       modules: MODULES.map(name => new URL(`pgtlive/${name}?${settings.version}`, base).href),
-    }).finally(() => clearTimeout(patience));
+    }).finally(() => { starting = false; clearTimeout(patience); });
     ready.catch(() => {});
     return ready;
   }
@@ -120,7 +120,6 @@ export async function start({ live, settings, base, make }) {
         if (cell === this.cell && !this.quiet) this.cell.set("running");
       } else if (message.event === "end") {
         const result = this.results.get(message.cell);
-        result.finish();
         const cell = live.cell(message.cell);
         if (cell && cell !== this.cell && !this.quiet && (cell.edited || cell.shown || !message.answer.ok))
           show(cell, result, message.answer, this, []);
@@ -132,8 +131,6 @@ export async function start({ live, settings, base, make }) {
     }
 
     failed(error) {
-      this.results.get(this.cell.id)?.finish();
-      if (this.cell.shown) this.cell.shown.cut = true;
       this.cell.set("failed", null);
       this.say(error.sentence ?? DEAD);
     }
@@ -157,7 +154,7 @@ export async function start({ live, settings, base, make }) {
     const back = button("Back to the book’s", () => session.restore(cell));
     const also = ran.length ? ` ${ran.length === 1 ? "One cell" : `${ran.length} cells`} above ran first.` : "";
     if (!answer.ok) cell.say("Your run ended with an error.", back);
-    else if (result.keepsBook) cell.say(`You ran this cell in ${seconds(1000 * answer.seconds)}.${also} The figure is the book’s, whose code is the same: change it, and the sliders ask Python.`);
+    else if (result.keepsBook) cell.say(`You ran this cell in ${seconds(1000 * answer.seconds)}.${also} ${result.explored ? "The figure is the book’s, whose code is the same: change it, and the sliders ask Python." : "The result is the book’s."}`);
     else cell.say(`Your result, in ${seconds(1000 * answer.seconds)}.${also}`, back);
     cell.set(answer.ok ? "done" : "failed", answer.error);
   }
@@ -173,6 +170,7 @@ export async function start({ live, settings, base, make }) {
         await python(packages([cell, ...live.cells.filter(each => each.edited)]));
         const answer = await ask("run", { id: cell.id, cells: described() });
         const result = way.results.get(answer.cell);
+        if (answer.error?.name === "MemoryError") end({ stopped: true }); // what it took is given back only so
         if (answer.cell === cell.id) show(cell, result, answer, way, answer.ran);
         else {
           cell.set("failed", answer.error);
@@ -208,7 +206,6 @@ export async function start({ live, settings, base, make }) {
       generation++;
       waiting = 0;
       const stopped = live.cells.filter(cell => ["running", "waiting"].includes(cell.state));
-      active?.results.forEach(result => result.finish());
       const had = ready;
       end({ stopped: true });
       jobs = Promise.resolve();

@@ -134,6 +134,8 @@ class Notebook:
                 self.space[name] = value
 
     def display(self, *objects, **_) -> None:
+        sys.stdout.flush()  # what was printed before stands before
+        sys.stderr.flush()
         for each in objects:
             self.emit("display", data=shown.bundle(each))
 
@@ -248,7 +250,7 @@ class Notebook:
             if any(error.name in other.uses.binds and not other.aside for other in below):
                 return f"A cell further down binds {error.name}: a cell sees only what stands above it."
         if isinstance(error, MemoryError):
-            return "In a page Python has at most about two gigabytes."
+            return "In a page Python has at most about two gigabytes. It starts afresh with the next cell."
         if isinstance(error, ModuleNotFoundError):
             return "A page has the packages that the book uses, and those that Pyodide brings, but no others."
         if isinstance(error, EOFError | OSError) and "read" in str(error):

@@ -39,6 +39,7 @@ class Stream(io.TextIOBase):
         self.size = 0
         self.cut = 0
         self.sent = time.monotonic()
+        self.other: Stream | None = None  # the other of the two, whose text goes out before
 
     def writable(self) -> bool:
         return True
@@ -46,6 +47,8 @@ class Stream(io.TextIOBase):
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if self.other is not None and self.other.parts:
+            self.other.flush()
         self.parts.append(text)
         self.size += len(text)
         if self.size > 2 * MOST:
@@ -81,6 +84,7 @@ class Quiet(io.StringIO):
 def streams(emit: Callable):
     """Let what is printed go to `emit`, and warnings without the machinery's lines."""
     out, err, back = Stream("stdout", emit), Stream("stderr", emit), sys.stdin
+    out.other, err.other = err, out
 
     def warn(message, category, filename, lineno, file=None, line=None):
         place = f"line {lineno}: " if filename.startswith("<cell ") else ""
