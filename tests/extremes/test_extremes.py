@@ -158,7 +158,12 @@ WITHOUT_COLUMN = {
         "two_states",
         "wind_turbine",
     },
-    "it judges answers, whose extremes are in test_checks_answers": {"answer", "caught", "sampled_answer"},
+    "it judges answers, whose extremes are in test_checks_answers": {
+        "answer",
+        "attempt",
+        "caught",
+        "sampled_answer",
+    },
 }
 
 #: What has tests of its own in this folder.
