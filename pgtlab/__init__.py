@@ -2,16 +2,29 @@
 
 import importlib
 
-from pgtlab.chain import chain
-from pgtlab.evaluation import action_values, advantages, expected_return, state_values
-from pgtlab.gradients import policy_gradient, policy_gradient_by_differences
-from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP
-from pgtlab.policies import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy
-from pgtlab.visitation import (
+from pgtlab import _moved
+from pgtlab.exact import (
+    action_values,
+    advantages,
+    average_reward,
+    average_reward_gradient,
+    chain,
+    differential_action_values,
+    differential_values,
+    expected_return,
+    fisher_information,
+    kl_divergence,
+    natural_policy_gradient,
+    policy_gradient,
+    policy_gradient_by_differences,
+    state_values,
     state_visitation,
     state_visitation_distribution,
+    stationary_distribution,
     transition_probabilities,
 )
+from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP
+from pgtlab.policies import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy
 
 #: Names that are looked up when they are first asked for, by room: most readers need few of them at a time.
 _LATER = {
@@ -33,7 +46,7 @@ _LATER = {
         "TDErrorActorCritic",
         "ascend",
     ),
-    "compatible": (
+    "critics": (
         "LSTDQ",
         "TD",
         "CorrectedEpisodicNAC",
@@ -60,21 +73,10 @@ _LATER = {
         "reinforce",
         "return_estimate",
     ),
-    "fisher": (
-        "fisher_information",
-        "kl_divergence",
-        "natural_policy_gradient",
-    ),
+    "language": ("audit",),
     "rollouts": (
         "GeometricHorizon",
         "rollout",
-    ),
-    "stationary": (
-        "average_reward",
-        "average_reward_gradient",
-        "differential_action_values",
-        "differential_values",
-        "stationary_distribution",
     ),
     "studies": ("study",),
 }
@@ -151,12 +153,14 @@ __all__ = [
 _ROOMS = (
     "ascent",
     "checks",
-    "compatible",
+    "critics",
     "estimators",
-    "formulas",
+    "exact",
     "gallery",
+    "language",
+    "letters",
     "plots",
-    "symbolic",
+    "slides",
     "widgets",
 )
 
@@ -171,7 +175,8 @@ def __getattr__(name):
         value = getattr(importlib.import_module(f"pgtlab.{_HOME[name]}"), name)
         globals()[name] = value
         return value
-    raise AttributeError(f"module 'pgtlab' has no attribute {name!r}")
+    moved = name in _moved.ROOMS
+    raise AttributeError(_moved.where(name) if moved else f"module 'pgtlab' has no attribute {name!r}")
 
 
 def __dir__():

@@ -6,7 +6,7 @@ import numpy as np
 
 from pgtlab import FiniteMDP
 from pgtlab.estimators import GAE, ActionValues, Advantages, ReturnToGo, TDErrors, WholeReturn
-from pgtlab.evaluation import Quadratic
+from pgtlab.exact.values import Quadratic
 from pgtlab.gallery import one_knob
 
 

@@ -53,7 +53,7 @@ from pgtlab.ascent import (
     climb,
 )
 from pgtlab.ascent import run as run_room
-from pgtlab.compatible import LiteralUpdate, MonteCarlo
+from pgtlab.critics import LiteralUpdate, MonteCarlo
 from pgtlab.estimators import GAE, ReturnToGo, TDErrors
 from pgtlab.gallery import linear_quadratic, now_or_later, one_knob, short_corridor, two_states
 from tests import routes

@@ -17,7 +17,7 @@ from pgtlab.ascent import (
     ascend,
     climb,
 )
-from pgtlab.compatible import (
+from pgtlab.critics import (
     LSTDQ,
     TD,
     CorrectedEpisodicNAC,

@@ -1,7 +1,7 @@
 """The exercises that are tried in a chapter: the book's own solution passes, slips are told one likely cause.
 
-An exercise is a cell tagged `try` and, right below it, one tagged `check`. Here stand answers that are wrong
-in one thing each, with the words that the reader is told.
+An exercise is a cell tagged `try` and, right below it, one tagged `try-check`. Here stand answers that are
+wrong in one thing each, with the words that the reader is told.
 """
 
 import ast
@@ -175,8 +175,8 @@ def test_there_are_exercises_in_the_chapters():
 @each_exercise
 def test_a_check_stands_behind_each_cell_to_try(exercise):
     path, index = EXERCISES[exercise]
-    assert tags(cells_of(path)[index + 1]) == {"check"}
-    assert sum("check" in tags(cell) for cell in cells_of(path)) == sum(
+    assert tags(cells_of(path)[index + 1]) == {"try-check"}
+    assert sum("try-check" in tags(cell) for cell in cells_of(path)) == sum(
         p == path for p, _ in EXERCISES.values()
     )
 

@@ -22,7 +22,7 @@ from pgtlab.ascent import (
     Run,
     ascend,
 )
-from pgtlab.compatible import (
+from pgtlab.critics import (
     LSTDQ,
     TD,
     CorrectedEpisodicNAC,

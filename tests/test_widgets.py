@@ -515,6 +515,19 @@ def test_the_part_of_a_page_has_native_controls_with_names_and_values(static):
     assert not re.search(r'(?:src|href)="(?!#)', figure.html)
 
 
+def test_a_second_frame_answers_where_nothing_can_be_moved(static):
+    figure = explore(draw_bars, n=(0, 4, 5), side=["left", "right"], start={"n": 3}, answer={"n": 1})
+    assert figure.answer == {"n": 1, "side": "right"}
+    start, answer = [
+        box["aria-label"] for box in Elements(figure.html).all("div") if box.get("role") == "img"
+    ]
+    assert start.endswith("Shown at n = 3, side = right.")
+    assert answer.endswith("Shown at n = 1, side = right.")
+    assert "And at <span>n = 1, side = right</span>." in figure.html
+    with pytest.raises(ValueError, match=r"no frame for answer=\{'n': 9\}; expected values that its sliders"):
+        explore(draw_bars, n=(0, 4, 5), side=["left", "right"], answer={"n": 9})
+
+
 def test_the_bundle_has_html_an_image_and_one_short_line(static):
     figure = explore(draw_line, slope=(0, 1, 2))
     bundle = figure._repr_mimebundle_(include=None, exclude=None)

@@ -75,7 +75,7 @@ def header(**sources: list[str]) -> str:
 
 
 def for_pages(book: Path) -> str:
-    """The policy of all but `lite/` and `_static/live/`: nothing from outside, no script that the build did not write."""
+    """The policy of all but `lite/` and `_static/live/`: nothing from outside, only scripts of the build."""
     pages = [page for page in sorted(book.rglob("*.html")) if page.relative_to(book).parts[0] != "lite"]
     if not pages:
         raise PolicyError(f"there is no page in {book}: run `make book`")

@@ -1,8 +1,8 @@
 """What readers write on a page: the editor of its cells, and exercises that are tried in the chapter.
 
 An exercise is a code cell tagged `try`, which holds what a reader begins with, and right below it one tagged
-`check`. On the page the check is folded up, without what it says while there is no answer; it runs behind the
-reader's own.
+`try-check`. On the page the check is folded up, without what it says while there is no answer; it runs
+behind the reader's own.
 """
 
 import nbformat
@@ -25,13 +25,13 @@ def fold_checks(app: Sphinx, docname: str, source: list[str]) -> None:
     for cell in [cell for cell in notebook["cells"] if cell["cell_type"] == "code"] + [None]:
         tried, checks = (
             before is not None and "try" in tags(before),
-            cell is not None and "check" in tags(cell),
+            cell is not None and "try-check" in tags(cell),
         )
         if tried != checks:
             wrong = before if tried else cell
             raise ExtensionError(
                 f"{docname}, cell {wrong.get('id')}: expected a cell tagged `try` "
-                "and below it one tagged `check`"
+                "and below it one tagged `try-check`"
             )
         if checks:
             cell["metadata"]["tags"] = [*tags(cell), "hide-input", "remove-output"]

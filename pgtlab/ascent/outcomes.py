@@ -23,7 +23,7 @@ from pgtlab.ascent.rules import (
 from pgtlab.ascent.run import Run, described
 from pgtlab.ascent.traces import EligibilityTraces
 from pgtlab.ascent.two_time_scale import IncrementalNaturalActorCritic
-from pgtlab.compatible import (
+from pgtlab.critics import (
     LSTDQ,
     TD,
     CorrectedEpisodicNAC,
@@ -32,7 +32,7 @@ from pgtlab.compatible import (
     MonteCarlo,
     ValueAndScore,
 )
-from pgtlab.evaluation import expected_return
+from pgtlab.exact.values import expected_return
 
 #: What may be expected of a run.
 BEST = "reaches 95 % of J*"

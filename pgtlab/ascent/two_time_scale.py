@@ -9,7 +9,7 @@ import numpy as np
 from pgtlab import _validate
 from pgtlab.ascent import features
 from pgtlab.ascent.actor_critics import _ActorCritic
-from pgtlab.compatible import compatible_values
+from pgtlab.critics import compatible_values
 from pgtlab.estimators import ActionValues, TDErrors
 from pgtlab.estimators.estimate import mean_gradient
 

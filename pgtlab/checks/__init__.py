@@ -1,7 +1,7 @@
 """Owns the checks that the book, the exercises and the tests assert with."""
 
 from pgtlab.checks.agreement import agree, caught
-from pgtlab.checks.answers import answer, sampled_answer
+from pgtlab.checks.answers import WrongAnswer, answer, sampled_answer
 from pgtlab.checks.attempts import attempt
 from pgtlab.checks.estimates import consistent
 from pgtlab.checks.policies import sound_policy

@@ -10,7 +10,7 @@ import numpy as np
 from pgtlab import _validate
 from pgtlab.estimators.critics import checked
 from pgtlab.estimators.signals import ReturnToGo, Signal
-from pgtlab.policies.finite import sound_scores
+from pgtlab.policies.softmax import sound_scores
 from pgtlab.rollouts import rollout
 from pgtlab.rollouts.paths import FinitePaths, check_slope
 

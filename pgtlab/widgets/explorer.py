@@ -23,6 +23,7 @@ def explore(
     *,
     label: str | None = None,
     start: Mapping[str, Any] | None = None,
+    answer: Mapping[str, Any] | None = None,
     names: Mapping[str, str] | None = None,
     **ranges: Any,
 ) -> Explorer:
@@ -42,6 +43,10 @@ def explore(
         given.
     start : mapping, optional
         Initial values by argument; the nearest grid value is taken. The middle of the grid if not given.
+    answer : mapping, optional
+        Values by argument of a second frame, the one that answers the question about the figure. A page
+        without scripts shows it under the first, paper beside it. A value that is not given is the initial
+        one.
     names : mapping, optional
         Names of the sliders by argument, plain text such as ``{"discount": "discount γ"}``; the argument with
         spaces for underscores if not given.
@@ -49,7 +54,7 @@ def explore(
         One for each argument of `draw` (those with a default may be left out): ``(low, high, n)`` for n
         evenly spaced values, integers when ends and steps are; ``(low, high, n, "log")`` for n values with
         a constant ratio; or a list of numbers or of texts. At most 2 arguments and 225 combinations.
-        Arguments of `draw` may not be called label, start or names.
+        Arguments of `draw` may not be called label, start, answer or names.
 
     Returns
     -------
@@ -97,7 +102,7 @@ def explore(
     if mode == "static":
         from pgtlab.widgets.static import StaticExplorer
 
-        return StaticExplorer(draw, sliders, label, identity)
+        return StaticExplorer(draw, sliders, label, identity, answer)
     from pgtlab.widgets.live import LiveExplorer
 
     return LiveExplorer(draw, sliders, label, identity)

@@ -17,7 +17,7 @@ import pytest
 from mpmath import mpf
 
 import pgtlab
-from pgtlab.formulas import check_all
+from pgtlab.slides import check_all
 from tests.extremes import functions, problems
 from tests.extremes.exact import DoesNotExist
 
@@ -192,7 +192,7 @@ OWN_TESTS = {
 }
 
 #: Rooms whose names are public; the others draw, or derive with letters and without floats.
-ROOMS = ("ascent", "checks", "compatible", "estimators", "formulas", "gallery")
+ROOMS = ("ascent", "checks", "critics", "estimators", "gallery", "slides")
 
 
 def public_names():

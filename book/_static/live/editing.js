@@ -47,7 +47,7 @@
   const prepare = () => {
     const { cells } = window.pgtLive;
     for (const [i, cell] of cells.entries()) {
-      if (cell.element.matches(".tag_try") && cells[i + 1]?.element.matches(".tag_check")) exercise(cell, cells[i + 1]);
+      if (cell.element.matches(".tag_try") && cells[i + 1]?.element.matches(".tag_try-check")) exercise(cell, cells[i + 1]);
       const button = Object.assign(document.createElement("button"), { type: "button", className: "pgt-edit", textContent: "Edit" });
       button.setAttribute("aria-label", `Edit cell ${i + 1} of ${cells.length}`);
       button.addEventListener("click", () => edit(cell));

@@ -33,7 +33,7 @@ CELLS = [
     ("one", "", "a = 1"),
     ("two-b", "", TEXT),
     ("ex", "tag_try", "def g():\n    raise NotImplementedError()"),
-    ("ex-check", "tag_check", "print(g())"),
+    ("ex-check", "tag_try-check", "print(g())"),
 ]
 # In the place of session.js: notes what is asked of it.
 SESSION = """export const start = ({ live }) => {

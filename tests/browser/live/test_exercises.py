@@ -1,4 +1,4 @@
-"""Exercises that are tried on the page, as a reader does: with Python in the browser, each page afresh."""
+"""Exercises that are tried on the page, as a reader does: Python in the browser, each on its page anew."""
 
 import re
 import textwrap
