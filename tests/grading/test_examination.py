@@ -229,8 +229,9 @@ def test_a_function_that_loops_is_interrupted():
 
 
 def test_a_function_that_loops_and_cannot_be_interrupted_is_killed():
-    loop = "        try:\n            [1 for _ in range(10**6)]\n        except BaseException: pass"
-    code = f"def half(x):\n    while True:\n{loop}"
+    # Wherever in the first loop the alarm lands, the second one goes on.
+    loop = "    {}:\n        while True: pass\n"
+    code = "def half(x):\n" + loop.format("try") + loop.format("except BaseException")
     found = examined(half=code, limits=QUICK, check_half="")
     loses(found, "half", "no end within 1.5 s, nor at an interrupt")
     killed = "its process was killed: no end within 1.5 s, nor at an interrupt"
@@ -246,13 +247,32 @@ def test_a_cell_that_loops_is_interrupted():
 
 
 def test_a_cell_that_loops_and_cannot_be_interrupted_is_left_out():
-    code = "import signal\nprint('before')\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass"
+    code = "import signal\nprint('before')\nsignal.signal(signal.SIGPROF, signal.SIG_IGN)\nwhile True: pass"
     found = examined(code, limits=QUICK)
     assert found.hidden == FULL
     assert found.notes == [
         "cell 4 is left out: its process was killed: no end within 1.5 s, nor at an interrupt"
     ]
     assert "before" in printed(found.outputs[3])
+
+
+def test_the_time_of_others_is_not_counted():
+    """A4: who waits while others compute has the same time; only the clock ends what sleeps for good."""
+    limits = dataclasses.replace(LIMITS, cell_seconds=0.5)
+    found = examined("import time\ntime.sleep(1.2)\nprint('awake')", "time.sleep(600)", limits=limits)
+    assert found.hidden == FULL
+    assert printed(found.outputs[3]) == "awake\n"
+    # ten times 0.5 s
+    assert found.notes == ["cell 5 was interrupted after 5 s"]
+
+
+def test_what_a_cell_starts_takes_its_time():
+    code = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'while True: pass'])"
+    found = examined(code, limits=dataclasses.replace(LIMITS, cell_seconds=0.5))
+    assert found.hidden == FULL
+    assert found.notes == [
+        "cell 4 is left out: its process was killed: no end within 0.5 s, nor at an interrupt"
+    ]
 
 
 def test_the_whole_takes_no_longer_than_it_may():
