@@ -254,16 +254,19 @@ def resident(pid):
     Without /proc there are none, 0 and 0.
     """
     children, pages, ticks = {}, {}, {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            # After the name, which may hold anything: the state, the parent, from the 12th on the ticks, its
-            # own and those of whom it waited for, as user and as system, and as 22nd the resident pages.
-            fields = path.read_text(errors="replace").rpartition(")")[2].split()
-        except OSError:
-            continue
-        one = int(path.parent.name)
-        pages[one], ticks[one] = int(fields[21]), sum(map(int, fields[11:15]))
-        children.setdefault(int(fields[1]), []).append(one)
+    with contextlib.suppress(FileNotFoundError):
+        for name in filter(str.isdecimal, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{name}/stat", errors="replace") as file:
+                    # After the name, which may hold anything: the state, the parent, from the 12th on
+                    # the ticks, its own and those of whom it waited for, as user and as system, and as
+                    # 22nd the resident pages.
+                    fields = file.read().rpartition(")")[2].split()
+            except OSError:
+                continue
+            one = int(name)
+            pages[one], ticks[one] = int(fields[21]), sum(map(int, fields[11:15]))
+            children.setdefault(int(fields[1]), []).append(one)
     family, rest = [], [pid]
     while rest:
         one = rest.pop()
