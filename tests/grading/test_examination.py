@@ -438,3 +438,45 @@ def test_without_isolation_it_is_not_there_either():
     assert found.hidden == FULL
     assert "is not there when this set is graded" in printed(found.outputs[3])
     assert "No module named 'pgtlab.visitation'" in printed(found.outputs[4])
+
+
+# --- parts -----------------------------------------------------------------------------------------
+
+PARTS = """\
+### BEGIN HIDDEN TESTS
+import pgtgrade
+
+for size in (2, 3):
+    x = pgtgrade.drawn("small", "half").random(size)
+    with pgtgrade.part("the first entry"):
+        checks.answer(pgtgrade.entry(half, 0), x, known=x[0] / 2, cause="a")
+    with pgtgrade.part("the rest", share=3):
+        checks.answer(pgtgrade.entry(half, np.s_[1:]), x, shape=(size - 1,), known=x[1:] / 2, cause="b")
+### END HIDDEN TESTS"""
+
+
+def of_parts(code):
+    """Return the points and the words for an answer to a question of one point with two parts."""
+    source = small.with_sources(small.source(), test_half=PARTS)
+    return examine_here({"half": code}, source, ["test-half"])["test-half"]
+
+
+def test_a_part_that_is_right_keeps_its_share():
+    assert of_parts("def half(x):\n    return x / 2") == (1, None)
+    points, said = of_parts("def half(x):\n    y = x / 2\n    y[0] = 7\n    return y")
+    assert points == 0.75
+    assert said.startswith("1 of 2 parts are right.\nthe first entry: half: not right")
+    points, said = of_parts("def half(x):\n    return x * [0.5, *[2] * (len(x) - 1)]")
+    assert (points, "the rest: half" in said) == (0.25, True)
+    # right for one instance, and not for the other: that part is not right
+    points, said = of_parts("def half(x):\n    return x * [0.5, 0.5, 2][: len(x)]")
+    assert points == 0.25
+    points, said = of_parts("def half(x):\n    raise ValueError('x')")
+    assert (points, said.startswith("0 of 2 parts are right.")) == (0, True)
+
+
+def test_parts_raise_where_nobody_judges():
+    from pgtgrade import part
+
+    with pytest.raises(AssertionError, match="so"), part("it"):
+        raise AssertionError("so")
