@@ -73,6 +73,7 @@ _LATER = {
         "reinforce",
         "return_estimate",
     ),
+    "language": ("audit",),
     "rollouts": (
         "GeometricHorizon",
         "rollout",
@@ -156,6 +157,7 @@ _ROOMS = (
     "estimators",
     "exact",
     "gallery",
+    "language",
     "letters",
     "plots",
     "slides",

@@ -15,7 +15,8 @@ import numpy as np
 
 from pgtlab import _validate
 from pgtlab.estimators.critics import checked, kept, on_pairs, on_states
-from pgtlab.estimators.expectations import mean_of_estimate, rewards, td_errors, values_of_pairs
+from pgtlab.estimators.expectations import mean_of_estimate
+from pgtlab.mdp import problem
 
 
 class Signal(ABC):
@@ -89,7 +90,7 @@ class Signal(ABC):
         Exact. Without truncation one linear solve, with an integer horizon one pass over the transitions
         for each step.
         """
-        return mean_of_estimate(mdp, policy, *self._recursion(mdp), horizon)
+        return mean_of_estimate(mdp, policy, *self._recursion(problem.checked(mdp)), horizon)
 
     @abstractmethod
     def _along(self, paths):
@@ -134,7 +135,7 @@ class WholeReturn(Signal):
         return np.where(paths.alive, paths.returns, 0.0)
 
     def _recursion(self, mdp):
-        return rewards(mdp), 1.0
+        return mdp.reward, 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +201,7 @@ class ReturnToGo(Signal):
 
     def _recursion(self, mdp):
         # (20.3): the baseline takes nothing from the mean.
-        return rewards(mdp), 1.0
+        return mdp.reward, 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,7 +259,7 @@ class ActionValues(Signal):
         return _weighted(paths, on_pairs("Q", self.Q, paths))
 
     def _recursion(self, mdp):
-        return values_of_pairs(mdp, "Q", self.Q), 0.0
+        return mdp.checked_pairs("Q", self.Q), 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,7 +306,7 @@ class Advantages(Signal):
         return _weighted(paths, on_pairs("A", self.A, paths))
 
     def _recursion(self, mdp):
-        return values_of_pairs(mdp, "A", self.A), 0.0
+        return mdp.checked_pairs("A", self.A), 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -361,7 +362,7 @@ class TDErrors(Signal):
         return _weighted_td_errors(paths, self.V)
 
     def _recursion(self, mdp):
-        return td_errors(mdp, "V", self.V), 0.0
+        return mdp.td_errors(mdp.checked_states("V", self.V)), 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -429,7 +430,7 @@ class GAE(Signal):
         return _accumulated(_weighted_td_errors(paths, self.V), self.lam)
 
     def _recursion(self, mdp):
-        return td_errors(mdp, "V", self.V), self.lam
+        return mdp.td_errors(mdp.checked_states("V", self.V)), self.lam
 
 
 def rewards_to_go(paths):

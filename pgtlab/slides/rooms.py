@@ -11,9 +11,9 @@ import numpy as np
 
 from pgtlab.critics import compatible_values
 from pgtlab.exact.gradients import policy_gradient
-from pgtlab.exact.values import Quadratic
 from pgtlab.exact.visits import state_visitation, transition_probabilities
 from pgtlab.policies import LinearGaussianPolicy, SoftmaxPolicy
+from pgtlab.quadratic import Quadratic
 
 
 class FiniteRooms:

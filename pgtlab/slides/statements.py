@@ -6,15 +6,15 @@ import importlib
 import pkgutil
 import re
 import textwrap
+from pathlib import Path
 
-import pgtlab.slides
 from pgtlab.slides.formula import Formula, routes
 from pgtlab.slides.places import places
 
 
 def _topics():
     """Return the files that state formulas, in the order of the slides, then of what is beyond them."""
-    names = [each.name for each in pkgutil.iter_modules(pgtlab.slides.__path__)]
+    names = [each.name for each in pkgutil.iter_modules([str(Path(__file__).parent)])]
     numbered = sorted(
         (each for each in names if re.match(r"[a-z]\d", each)), key=lambda each: (each[0] != "s", each)
     )
