@@ -412,7 +412,7 @@ AFRESH = {
     "f'import sys; sys.path[:0] = {sys.path!r}; import pgtlab.exact.visits; print(\"there\")'], "
     "capture_output=True, text=True)\nprint(run.stdout + run.stderr)",
     "by its file": "import glob, sys\nfound = [path for root in {*sys.path, '/grader'} "
-    "for path in glob.glob(root + '/pgt*/visitation*')]\nprint('there' if found else 'not there')",
+    "for path in glob.glob(root + '/pgt*/exact*')]\nprint('there' if found else 'not there')",
 }
 
 
