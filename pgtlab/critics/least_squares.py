@@ -73,7 +73,9 @@ def compatible_weights(mdp, policy, *, offset=None):
     """
     # Q less the state value, which is orthogonal to the score in every state
     values = advantages(mdp, policy)
-    return score_weights(mdp, policy, values if offset is None else values - _offset(mdp, offset))
+    if offset is not None:
+        values = values - _offset(mdp, offset)
+    return chain(mdp, policy).score_fit(policy, values)
 
 
 def compatible_values(policy, w):
@@ -160,10 +162,9 @@ def compatible_gradient(mdp, policy, w, *, offset=None):
     >>> compatible_gradient(*now_or_later(), [8.0]).round(6)
     array([2.])
     """
-    # Whether the two go together.
-    chain(mdp, policy)
-    gradient = score_gradient(mdp, policy, compatible_values(policy, w))
-    return gradient if offset is None else gradient + score_gradient(mdp, policy, _offset(mdp, offset))
+    process = chain(mdp, policy)
+    gradient = process.score_mean(policy, compatible_values(policy, w))
+    return gradient if offset is None else gradient + process.score_mean(policy, _offset(mdp, offset))
 
 
 def compatibility_error(mdp, policy, w, *, offset=None):
@@ -275,41 +276,6 @@ def minimisers(mdp, policy):
 
 
 # --- for the other files of this room ----------------------------------------------------------------
-
-
-def score_weights(mdp, policy, values):
-    r"""Return :math:`\mathrm{FIM}^+ E_{\rho, \pi}[\mathrm{SC} f]`, f by weighted least squares on the score.
-
-    Parameters
-    ----------
-    mdp : FiniteMDP or LinearQuadraticMDP
-        The problem whose visits are the weights.
-    policy : FinitePolicy or LinearGaussianPolicy
-    values : ndarray, shape (..., S, A), or Quadratic
-        f; where the policy never is, it may be NaN.
-
-    Returns
-    -------
-    ndarray, shape (..., K)
-    """
-    return chain(mdp, policy).score_fit(policy, values)
-
-
-def score_gradient(mdp, policy, values):
-    r"""Return :math:`E_{\rho, \pi}[\mathrm{SC} f]`, (9.1) with f in the place of the action values.
-
-    Parameters
-    ----------
-    mdp : FiniteMDP or LinearQuadraticMDP
-    policy : FinitePolicy or LinearGaussianPolicy
-    values : ndarray, shape (..., S, A), or Quadratic
-        f; where the policy never is, it may be NaN.
-
-    Returns
-    -------
-    ndarray, shape (..., K)
-    """
-    return chain(mdp, policy).score_mean(policy, values)
 
 
 def least_norm(matrix, right, back=None, unseen=None):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pgtlab.estimators.critics import checked
+from pgtlab.estimators.signals import rewards_to_go
 from pgtlab.exact.chains import chain
+from pgtlab.rollouts.paths import checked
 
 
 def fitted_values(paths):
@@ -52,7 +53,7 @@ def fitted_values(paths):
     array([1.])
     """
     checked(paths)
-    return paths.fitted(paths.rewards_to_go())
+    return paths.fitted(rewards_to_go(paths))
 
 
 def best_baseline(mdp, policy):

@@ -395,11 +395,6 @@ class SoftmaxPolicy(FinitePolicy):
         return f"SoftmaxPolicy(n_states={S}, n_actions={A}, n_parameters={K}{batch})"
 
 
-def sound_scores(policy):
-    """Return `policy.sound_scores()`."""
-    return policy.sound_scores()
-
-
 def _sum_over_actions(table):
     """Return the sums of the rows of a table (..., S, A), (..., S, 1); as a product it is twice as fast."""
     return table.dot(_ones(table.shape[-1]))[..., None]

@@ -15,6 +15,18 @@ from pgtlab.policies import FinitePolicy, LinearGaussianPolicy
 from pgtlab.quadratic import Quadratic
 from pgtlab.rollouts.horizon import GeometricHorizon
 
+#: Groups of episodes, between which the standard error of a finite problem is measured.
+_GROUPS = 256
+
+#: Entries of the tables that are filled at a time.
+_MOST_ENTRIES = 2**22
+
+#: Steps that are counted into them at a time: few enough for the processor's cache.
+_STEPS_AT_ONCE = 2**17
+
+#: Episodes of the linear-quadratic problem that are added up at a time, for the same reason.
+_EPISODES_AT_ONCE = 2**13
+
 
 class Paths(ABC):
     """Sampled paths of one policy in one problem; all arrays have the axes (time, episode)."""
@@ -47,15 +59,30 @@ class Paths(ABC):
         r"""Return of each episode, the sum over t of ``weights[t]`` times :math:`r_t`, shape (N,)."""
         return self.weights @ self.rewards
 
-    def rewards_to_go(self):
-        """Weighted rewards from each step on, summed, shape (T, N)."""
-        return np.cumsum((self.weights[:, None] * self.rewards)[::-1], axis=0)[::-1]
-
     def check_slope(self):
         """Raise ValueError where scores on whole paths do not tell the slope of J (see `FiniteChain`)."""
         # The return of a given number of steps is a finite sum, whose slope they always tell.
         if not isinstance(self.horizon, int):
             chain(self.mdp, self.policy).check_slope()
+
+    #: Whether what counts may be so rare that a sample does not show its spread.
+    has_rare_events = True
+
+    @abstractmethod
+    def score_sums(self, factors):
+        """Sums of score times factor over groups of episodes, a part of the groups at a time.
+
+        Parameters
+        ----------
+        factors : ndarray, shape (T, N)
+            0 where no step was made.
+
+        Yields
+        ------
+        sums : ndarray, shape (G, K)
+        sizes : ndarray, shape (G,)
+            Number of episodes in each group.
+        """
 
     @abstractmethod
     def fitted(self, sums):
@@ -74,9 +101,11 @@ class Paths(ABC):
         """Function of state and action along the paths, (T, N). `name` is for errors."""
 
 
-def check_slope(paths):
-    """Return `paths.check_slope()`."""
-    paths.check_slope()
+def checked(paths):
+    """Return `paths`; raise TypeError unless they are what `rollout` returns."""
+    if not isinstance(paths, Paths):
+        raise TypeError(f"paths must be what rollout returns, got {type(paths).__name__}")
+    return paths
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -131,6 +160,26 @@ class FinitePaths(Paths):
         r"""Rewards :math:`r_t`, shape (T, N); 0 where no step was made."""
         # A number for each pair, and 0 after the end.
         return _validate.read_only(np.append(self.mdp.reward.ravel(), 0.0)[self.pairs])
+
+    def score_sums(self, factors):
+        (S, A), N = self.mdp.reward.shape, self.n_episodes
+        # One entry more for the steps that were not made.
+        width = S * A + 1
+        G = min(N, _GROUPS)
+        edges = np.arange(G + 1) * N // G
+        at_once = min(
+            _MOST_ENTRIES // max(width, self.policy.parameters.size), _STEPS_AT_ONCE * G // factors.size
+        )
+        at_once = max(at_once, 1)
+        for g in range(0, G, at_once):
+            bounds = edges[g : g + at_once + 1]
+            lo, hi, n = bounds[0], bounds[-1], len(bounds) - 1
+            sizes = np.diff(bounds)
+            table = np.repeat(np.arange(n) * width, sizes)
+            bins = np.add(self.pairs[:, lo:hi], table, dtype=np.intp)
+            counted = np.bincount(bins.ravel(), factors[:, lo:hi].ravel(), n * width)
+            by_pair = counted.reshape(n, width)[:, :-1].reshape(n, S, A)
+            yield self.policy.score_sum(by_pair), sizes
 
     def fitted(self, sums):
         (S, A), pairs = self.mdp.reward.shape, self.pairs.ravel()
@@ -206,6 +255,28 @@ class LinearQuadraticPaths(Paths):
             # The state after the last step earns nothing.
             rewards[~self.alive] = 0.0
         return _validate.read_only(rewards)
+
+    #: What is normal shows its spread at once.
+    has_rare_events = False
+
+    def score_sums(self, factors):
+        gain, variance = float(self.policy.gain), float(self.policy.std) ** 2
+        sums = np.zeros((2, self.n_episodes))
+        for lo in range(0, self.n_episodes, _EPISODES_AT_ONCE):
+            at = slice(lo, lo + _EPISODES_AT_ONCE)
+            in_gain, in_log_std = sums[:, at]
+            for x, u, g in zip(self.states[:-1, at], self.actions[:, at], factors[:, at], strict=True):
+                # With y = u - k x the scores are y x / s^2 and (y^2 - s^2) / s^2.
+                y = gain * x
+                np.subtract(u, y, out=y)
+                gy = g * y
+                y *= gy
+                in_log_std += y
+                gy *= x
+                in_gain += gy
+        sums[1] -= variance * factors.sum(0)
+        sums /= variance
+        yield sums.T, np.ones(self.n_episodes)
 
     def fitted(self, sums):
         weight = np.where(self.alive, self.weights[:, None], 0.0)
