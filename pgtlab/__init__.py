@@ -2,21 +2,41 @@
 
 import importlib
 
-from pgtlab.chain import chain
-from pgtlab.evaluation import action_values, advantages, expected_return, state_values
-from pgtlab.gradients import policy_gradient, policy_gradient_by_differences
-from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP
-from pgtlab.policies import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy
-from pgtlab.visitation import (
+from pgtlab import _moved
+from pgtlab.exact import (
+    action_values,
+    advantages,
+    average_reward,
+    average_reward_gradient,
+    chain,
+    differential_action_values,
+    differential_values,
+    expected_return,
+    fisher_information,
+    kl_divergence,
+    natural_policy_gradient,
+    policy_gradient,
+    policy_gradient_by_differences,
+    state_values,
     state_visitation,
     state_visitation_distribution,
+    stationary_distribution,
     transition_probabilities,
 )
+from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP
+from pgtlab.policies import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy
 
 #: Names that are looked up when they are first asked for, by room: most readers need few of them at a time.
 _LATER = {
+    "arrays": (
+        "discounted_returns",
+        "discounted_visits",
+        "gae",
+        "importance_ratios",
+        "lambda_returns",
+        "td_errors",
+    ),
     "ascent": (
-        "OUTCOMES",
         "AdvantageActorCritic",
         "AscentRule",
         "EligibilityTraces",
@@ -33,11 +53,13 @@ _LATER = {
         "TDErrorActorCritic",
         "ascend",
     ),
-    "compatible": (
+    "critics": (
         "LSTDQ",
         "TD",
         "CorrectedEpisodicNAC",
+        "Critic",
         "EpisodicNAC",
+        "Learner",
         "LiteralUpdate",
         "MonteCarlo",
         "ValueAndScore",
@@ -51,7 +73,9 @@ _LATER = {
         "GAE",
         "ActionValues",
         "Advantages",
+        "NStepReturn",
         "ReturnToGo",
+        "Signal",
         "TDErrors",
         "WholeReturn",
         "best_baseline",
@@ -60,21 +84,10 @@ _LATER = {
         "reinforce",
         "return_estimate",
     ),
-    "fisher": (
-        "fisher_information",
-        "kl_divergence",
-        "natural_policy_gradient",
-    ),
+    "language": ("audit",),
     "rollouts": (
         "GeometricHorizon",
         "rollout",
-    ),
-    "stationary": (
-        "average_reward",
-        "average_reward_gradient",
-        "differential_action_values",
-        "differential_values",
-        "stationary_distribution",
     ),
     "studies": ("study",),
 }
@@ -82,13 +95,13 @@ _LATER = {
 __all__ = [
     "GAE",
     "LSTDQ",
-    "OUTCOMES",
     "TD",
     "ActionValues",
     "AdvantageActorCritic",
     "Advantages",
     "AscentRule",
     "CorrectedEpisodicNAC",
+    "Critic",
     "EligibilityTraces",
     "EpisodicNAC",
     "ExactNaturalActorCritic",
@@ -98,10 +111,12 @@ __all__ = [
     "GradientAscent",
     "HoldFixed",
     "IncrementalNaturalActorCritic",
+    "Learner",
     "LinearGaussianPolicy",
     "LinearQuadraticMDP",
     "LiteralUpdate",
     "MonteCarlo",
+    "NStepReturn",
     "NaturalActorCritic",
     "NaturalGradientAscent",
     "QActorCritic",
@@ -109,6 +124,7 @@ __all__ = [
     "ReinforceWithBaseline",
     "ReturnToGo",
     "Run",
+    "Signal",
     "SoftmaxPolicy",
     "TDErrorActorCritic",
     "TDErrors",
@@ -127,11 +143,16 @@ __all__ = [
     "compatible_weights",
     "differential_action_values",
     "differential_values",
+    "discounted_returns",
+    "discounted_visits",
     "estimate_gradient",
     "expected_return",
     "fisher_information",
     "fitted_values",
+    "gae",
+    "importance_ratios",
     "kl_divergence",
+    "lambda_returns",
     "minimisers",
     "natural_policy_gradient",
     "policy_gradient",
@@ -144,19 +165,23 @@ __all__ = [
     "state_visitation_distribution",
     "stationary_distribution",
     "study",
+    "td_errors",
     "transition_probabilities",
 ]
 
 #: Rooms whose names are not taken in above; some of them need more than NumPy.
 _ROOMS = (
+    "arrays",
     "ascent",
     "checks",
-    "compatible",
+    "critics",
     "estimators",
-    "formulas",
+    "exact",
     "gallery",
+    "language",
+    "letters",
     "plots",
-    "symbolic",
+    "slides",
     "widgets",
 )
 
@@ -171,7 +196,8 @@ def __getattr__(name):
         value = getattr(importlib.import_module(f"pgtlab.{_HOME[name]}"), name)
         globals()[name] = value
         return value
-    raise AttributeError(f"module 'pgtlab' has no attribute {name!r}")
+    moved = name in _moved.ROOMS
+    raise AttributeError(_moved.where(name) if moved else f"module 'pgtlab' has no attribute {name!r}")
 
 
 def __dir__():

@@ -19,7 +19,7 @@ from pgtlab import (
     state_values,
 )
 from pgtlab.estimators import ReturnToGo, best_baseline, estimate_gradient, fitted_values
-from pgtlab.evaluation import Quadratic
+from pgtlab.exact.values import Quadratic
 from pgtlab.gallery import linear_quadratic, now_or_later, one_knob, short_corridor
 from pgtlab.rollouts import GeometricHorizon, rollout
 from tests import routes

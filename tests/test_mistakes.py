@@ -25,7 +25,7 @@ from pgtlab import (
     policy_gradient,
     state_visitation,
 )
-from pgtlab.compatible import LiteralUpdate, MonteCarlo
+from pgtlab.critics import LiteralUpdate, MonteCarlo
 from pgtlab.estimators import Estimate, ReturnToGo, WholeReturn, estimate_gradient
 from pgtlab.gallery import now_or_later, one_knob
 from pgtlab.rollouts import rollout

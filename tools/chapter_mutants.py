@@ -59,8 +59,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "pgtlab"
 SURVIVORS = Path(__file__).with_name("chapter_survivors.toml")
 
-#: Rooms whose functions stay as they are; what `formulas` calls counts as called by the notebook.
-LEFT_ALONE = {"_progress", "_validate", "checks", "formulas", "plots", "symbolic", "widgets"}
+#: Rooms whose functions stay as they are; what `slides` calls counts as called by the notebook.
+LEFT_ALONE = {"_moved", "_progress", "_validate", "checks", "letters", "plots", "slides", "widgets"}
 
 ENDS = {0: "survives", 1: "check", 2: "error", 3: "output", 4: "idle", 5: "hung"}
 
@@ -134,7 +134,7 @@ def prepare():
 
     pgtlab.widgets.explore = lambda draw, /, **_: f"explore({draw.__name__})"
     plt.show = lambda: plt.close("all")
-    prove = pgtlab.symbolic.proof.Proof.check
+    prove = pgtlab.letters.proof.Proof.check
 
     def check(proof):
         if id(proof) not in PROVED:
@@ -146,7 +146,7 @@ def prepare():
             PROVED[id(proof)] = printed.getvalue()
         print(PROVED[id(proof)], end="")
 
-    pgtlab.symbolic.proof.Proof.check = check
+    pgtlab.letters.proof.Proof.check = check
 
 
 # --- what a notebook uses --------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ class Uses:
             kind = "cell" if name in self.cells else None
             if name.startswith(f"{PACKAGE}{os.sep}"):
                 room = Path(name).relative_to(PACKAGE).parts[0].removesuffix(".py")
-                kind = "claim" if room == "formulas" else "alone" if room in LEFT_ALONE else "room"
+                kind = "claim" if room == "slides" else "alone" if room in LEFT_ALONE else "room"
             self.kinds[name] = kind
         return self.kinds[name]
 

@@ -18,7 +18,7 @@ async def _warm():
     (number,) = (a.argval for a, b in zip(steps, steps[1:]) if b.opname == "STORE_NAME" and b.argval == "__version__")
     fonts = pathlib.Path(spec.origin).with_name("fontlist.json")
     fonts.write_text(json.dumps({**json.loads(fonts.read_text()), "_version": number}))
-    import matplotlib.pyplot, pgtlab.symbolic, pgtlab.widgets
+    import matplotlib.pyplot, pgtlab.letters, pgtlab.widgets
 await _warm()
 del _warm
 get_ipython().execution_count -= 1

@@ -28,11 +28,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ["chain", "evaluation", "visitation", "gradients"]
+ROOMS = ["exact"]
 
 #: Beside the files of its own, the tests that may notice a change in a room; those of the core, each other's.
 TESTS = {room: ROOMS for room in ROOMS} | {
-    "compatible": ["mistakes"],
+    "critics": ["mistakes"],
     "estimators": ["mistakes"],
     "ascent": ["outcomes"],
 }

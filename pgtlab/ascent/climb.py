@@ -11,10 +11,10 @@ from pgtlab import _validate
 from pgtlab._progress import progress
 from pgtlab.ascent.rules import check_rule
 from pgtlab.ascent.run import ROUNDING_OF_J, Run, described, plain
-from pgtlab.chain import chain
-from pgtlab.evaluation import expected_return
-from pgtlab.fisher import natural_policy_gradient
-from pgtlab.gradients import policy_gradient
+from pgtlab.exact.chains import chain
+from pgtlab.exact.fisher import natural_policy_gradient
+from pgtlab.exact.gradients import policy_gradient
+from pgtlab.exact.values import expected_return
 from pgtlab.policies import SoftmaxPolicy
 
 #: The longest way that a parameter goes in one step: beyond, no digit of the next one is of use.

@@ -17,7 +17,7 @@ class ExactNaturalActorCritic(AscentRule):
     Parameters
     ----------
     critic : object
-        One of `pgtlab.compatible`, or whatever has a method ``fixed_point(mdp, policy)`` that returns (K,).
+        One of `pgtlab.critics`, or whatever has a method ``fixed_point(mdp, policy)`` that returns (K,).
 
     Raises
     ------
@@ -33,7 +33,7 @@ class ExactNaturalActorCritic(AscentRule):
     The update of the slides settles at the natural gradient of the immediate reward, -1 where the natural
     gradient is +8; Monte Carlo returns give the latter.
 
-    >>> from pgtlab.compatible import LiteralUpdate, MonteCarlo
+    >>> from pgtlab.critics import LiteralUpdate, MonteCarlo
     >>> from pgtlab.gallery import now_or_later
     >>> ExactNaturalActorCritic(LiteralUpdate()).direction(*now_or_later(), rng=None)[0].round(6)
     array([-1.])
@@ -57,7 +57,7 @@ class NaturalActorCritic(SampledRule):
     Parameters
     ----------
     critic : object
-        One of `pgtlab.compatible`, or whatever has a method ``fit(paths)`` that returns (K,). It is fitted
+        One of `pgtlab.critics`, or whatever has a method ``fit(paths)`` that returns (K,). It is fitted
         anew to the paths of each step.
     n_episodes : int
         N, at least 1, in each step.
@@ -84,7 +84,7 @@ class NaturalActorCritic(SampledRule):
     Examples
     --------
     >>> import numpy as np
-    >>> from pgtlab.compatible import MonteCarlo
+    >>> from pgtlab.critics import MonteCarlo
     >>> from pgtlab.gallery import now_or_later
     >>> rule = NaturalActorCritic(critic=MonteCarlo(), n_episodes=10_000)
     >>> direction, _ = rule.direction(*now_or_later(), rng=np.random.default_rng(0))

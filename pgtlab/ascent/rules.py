@@ -10,8 +10,8 @@ import numpy as np
 from pgtlab import _validate
 from pgtlab.estimators import ReturnToGo, fitted_values
 from pgtlab.estimators.estimate import mean_gradient
-from pgtlab.fisher import natural_policy_gradient
-from pgtlab.gradients import policy_gradient
+from pgtlab.exact.fisher import natural_policy_gradient
+from pgtlab.exact.gradients import policy_gradient
 from pgtlab.rollouts import rollout
 from pgtlab.rollouts.horizon import checked
 

@@ -20,8 +20,8 @@ import numpy as np
 from mpmath import mpf
 
 import pgtlab
-from pgtlab import compatible
-from pgtlab.evaluation import Quadratic
+from pgtlab import critics
+from pgtlab.exact.values import Quadratic
 
 ROUNDING = 2.0**-52
 WITHIN = 1e-8
@@ -211,42 +211,42 @@ FINITE = [
         "compatible_values",
         lambda e: e.scores @ (W * np.cos(np.arange(e.features.shape[-1]))),
         close,
-        lambda row: compatible.compatible_values(row.policy, weights(row)),
+        lambda row: critics.compatible_values(row.policy, weights(row)),
     ),
     column(
         "compatible_gradient",
         lambda e: e.fisher @ (W * np.cos(np.arange(e.features.shape[-1]))),
         products,
-        lambda row: compatible.compatible_gradient(row.mdp, row.policy, weights(row)),
+        lambda row: critics.compatible_gradient(row.mdp, row.policy, weights(row)),
     ),
     column(
         "compatibility_error",
         lambda e: e.error(W * np.cos(np.arange(e.features.shape[-1]))),
         lambda e, right: 4 * products(e, right),
-        lambda row: compatible.compatibility_error(row.mdp, row.policy, weights(row)),
+        lambda row: critics.compatibility_error(row.mdp, row.policy, weights(row)),
     ),
     column(
         "minimisers",
         lambda e: np.append(e.natural, e.features.shape[-1] - e.rank),
         directions,
-        lambda row: (lambda w, flat: np.append(w, len(flat)))(*compatible.minimisers(row.mdp, row.policy)),
+        lambda row: (lambda w, flat: np.append(w, len(flat)))(*critics.minimisers(row.mdp, row.policy)),
     ),
-    critic("MonteCarlo", lambda row: compatible.MonteCarlo(), lambda e: e.natural),
-    critic("CorrectedEpisodicNAC", lambda row: compatible.CorrectedEpisodicNAC(), lambda e: e.natural),
-    critic("EpisodicNAC", lambda row: compatible.EpisodicNAC(), lambda e: e.episodic),
-    critic("LiteralUpdate", lambda row: compatible.LiteralUpdate(), lambda e: e.td(0.0)),
-    critic("TD", lambda row: compatible.TD(0.5), lambda e: e.td(0.5)),
-    critic("ValueAndScore", lambda row: compatible.ValueAndScore(), lambda e: e.natural),
-    critic("LSTDQ", lambda row: compatible.LSTDQ(0.5), lambda e: e.natural),
+    critic("MonteCarlo", lambda row: critics.MonteCarlo(), lambda e: e.natural),
+    critic("CorrectedEpisodicNAC", lambda row: critics.CorrectedEpisodicNAC(), lambda e: e.natural),
+    critic("EpisodicNAC", lambda row: critics.EpisodicNAC(), lambda e: e.episodic),
+    critic("LiteralUpdate", lambda row: critics.LiteralUpdate(), lambda e: e.td(0.0)),
+    critic("TD", lambda row: critics.TD(0.5), lambda e: e.td(0.5)),
+    critic("ValueAndScore", lambda row: critics.ValueAndScore(), lambda e: e.natural),
+    critic("LSTDQ", lambda row: critics.LSTDQ(0.5), lambda e: e.natural),
     Column(
         f"ValueAndScore.fixed_point, {CONSTANT}",
-        lambda row: compatible.ValueAndScore(one(row)).fixed_point(row.mdp, row.policy),
+        lambda row: critics.ValueAndScore(one(row)).fixed_point(row.mdp, row.policy),
         lambda e: e.lstdq(0.0),
         directions,
     ),
     Column(
         f"LSTDQ.fixed_point, {CONSTANT}",
-        lambda row: compatible.LSTDQ(0.5, one(row)).fixed_point(row.mdp, row.policy),
+        lambda row: critics.LSTDQ(0.5, one(row)).fixed_point(row.mdp, row.policy),
         lambda e: e.lstdq(0.5),
         directions,
     ),
@@ -261,6 +261,12 @@ FINITE = [
     ),
     column("Advantages", lambda e: e.gradient, gradients, told(lambda e: pgtlab.Advantages(rounded(e.A)))),
     column("TDErrors", lambda e: e.gradient, told_gradients, told(lambda e: pgtlab.TDErrors(rounded(e.V)))),
+    column(
+        "NStepReturn",
+        lambda e: e.gradient,
+        told_gradients,
+        told(lambda e: pgtlab.NStepReturn(rounded(e.V), 3)),
+    ),
     column("GAE", lambda e: e.gradient, told_gradients, told(lambda e: pgtlab.GAE(rounded(e.V), 0.5))),
     column(
         "GAE, no values",
@@ -410,25 +416,25 @@ LINEAR_QUADRATIC = [
         "compatible_values",
         lambda e: critic_coefficients(e),
         lambda e, right: mpf(1e-11) * critic_terms(e),
-        lambda row: entries(compatible.compatible_values(row.policy, LQ_W)),
+        lambda row: entries(critics.compatible_values(row.policy, LQ_W)),
     ),
     column(
         "compatible_gradient",
         score_gradient,
         each(near_threshold),
-        lambda row: compatible.compatible_gradient(row.mdp, row.policy, LQ_W),
+        lambda row: critics.compatible_gradient(row.mdp, row.policy, LQ_W),
     ),
     column(
         "compatibility_error",
         lambda e: e.error(LQ_W),
         kurtosis,
-        lambda row: compatible.compatibility_error(row.mdp, row.policy, LQ_W),
+        lambda row: critics.compatibility_error(row.mdp, row.policy, LQ_W),
     ),
     column(
         "minimisers",
         lambda e: np.append(e.natural, mpf(0 if e.second_moment else 1)),
         lambda e, right: np.append(natural_terms(e), 0),
-        lambda row: (lambda w, flat: np.append(w, len(flat)))(*compatible.minimisers(row.mdp, row.policy)),
+        lambda row: (lambda w, flat: np.append(w, len(flat)))(*critics.minimisers(row.mdp, row.policy)),
     ),
     *(
         Column(
@@ -438,13 +444,13 @@ LINEAR_QUADRATIC = [
             lambda e, right: natural_terms(e),
         )
         for name, make, expected in (
-            ("MonteCarlo", compatible.MonteCarlo, lambda e: e.natural),
-            ("CorrectedEpisodicNAC", compatible.CorrectedEpisodicNAC, lambda e: e.natural),
-            ("EpisodicNAC", compatible.EpisodicNAC, lambda e: e.natural),
-            ("ValueAndScore", compatible.ValueAndScore, lambda e: e.natural),
-            ("LSTDQ", lambda: compatible.LSTDQ(0.5), lambda e: e.natural),
-            ("LiteralUpdate", compatible.LiteralUpdate, lambda e: e.td(0.0)),
-            ("TD", lambda: compatible.TD(0.5), lambda e: e.td(0.5)),
+            ("MonteCarlo", critics.MonteCarlo, lambda e: e.natural),
+            ("CorrectedEpisodicNAC", critics.CorrectedEpisodicNAC, lambda e: e.natural),
+            ("EpisodicNAC", critics.EpisodicNAC, lambda e: e.natural),
+            ("ValueAndScore", critics.ValueAndScore, lambda e: e.natural),
+            ("LSTDQ", lambda: critics.LSTDQ(0.5), lambda e: e.natural),
+            ("LiteralUpdate", critics.LiteralUpdate, lambda e: e.td(0.0)),
+            ("TD", lambda: critics.TD(0.5), lambda e: e.td(0.5)),
         )
     ),
     *(
@@ -460,6 +466,7 @@ LINEAR_QUADRATIC = [
             ("ActionValues", lambda e: pgtlab.ActionValues(quadratic(e.Q))),
             ("Advantages", lambda e: pgtlab.Advantages(quadratic(e.A))),
             ("TDErrors", lambda e: pgtlab.TDErrors(quadratic(e.V))),
+            ("NStepReturn", lambda e: pgtlab.NStepReturn(quadratic(e.V), 3)),
             ("GAE", lambda e: pgtlab.GAE(quadratic(e.V), 0.5)),
         )
     ),

@@ -202,7 +202,7 @@ def test_the_solution_of_the_book_is_noted():
 
 def test_what_a_submission_imports_afresh_is_noted():
     code = "import sys, pgtlab\nsys.modules.pop('pgtlab')"
-    found = examined(code, "from pgtlab.visitation import chain")
+    found = examined(code, "from pgtlab.exact.visits import chain")
     assert found.notes == ["reaches for more of pgtlab than there is: cell 4, cell 5"]
 
 
@@ -405,14 +405,14 @@ def test_a_set_of_the_old_form_is_refused():
 #: Ways back to what a set asks for, each of which would print "there".
 AFRESH = {
     "by name": "import pgtlab\npgtlab.state_visitation()",
-    "by its room": "from pgtlab.visitation import state_visitation\nprint('there')",
+    "by its room": "from pgtlab.exact.visits import state_visitation\nprint('there')",
     "imported again": "import sys\nfor name in [n for n in sys.modules if n.startswith('pgtlab')]:\n"
-    "    del sys.modules[name]\nimport pgtlab.visitation\nprint('there')",
+    "    del sys.modules[name]\nimport pgtlab.exact.visits\nprint('there')",
     "in a process of its own": "import subprocess, sys\nrun = subprocess.run([sys.executable, '-c', "
-    "f'import sys; sys.path[:0] = {sys.path!r}; import pgtlab.visitation; print(\"there\")'], "
+    "f'import sys; sys.path[:0] = {sys.path!r}; import pgtlab.exact.visits; print(\"there\")'], "
     "capture_output=True, text=True)\nprint(run.stdout + run.stderr)",
     "by its file": "import glob, sys\nfound = [path for root in {*sys.path, '/grader'} "
-    "for path in glob.glob(root + '/pgt*/visitation*')]\nprint('there' if found else 'not there')",
+    "for path in glob.glob(root + '/pgt*/exact*')]\nprint('there' if found else 'not there')",
 }
 
 
@@ -421,9 +421,9 @@ def test_what_a_set_does_not_need_is_not_there_in_whatever_way_one_asks():
     assert found.hidden == FULL
     said = dict(zip(AFRESH, map(printed, found.outputs[3:]), strict=False))
     assert "state_visitation is not there when this set is graded" in said["by name"]
-    assert "No module named 'pgtlab.visitation'" in said["by its room"]
-    assert "No module named 'pgtlab.visitation'" in said["imported again"]
-    assert "No module named 'pgtlab.visitation'" in said["in a process of its own"]
+    assert "No module named 'pgtlab.exact.visits'" in said["by its room"]
+    assert "No module named 'pgtlab.exact.visits'" in said["imported again"]
+    assert "No module named 'pgtlab.exact.visits'" in said["in a process of its own"]
     assert said["by its file"] == "not there\n"
 
 
@@ -433,11 +433,11 @@ def test_an_import_that_is_not_used_costs_nothing():
 
 
 def test_without_isolation_it_is_not_there_either():
-    cells = submission("import pgtlab\npgtlab.state_visitation()", "import pgtlab.visitation")
+    cells = submission("import pgtlab\npgtlab.state_visitation()", "import pgtlab.exact.visits")
     found = examine(cells, small.source(), limits=LIMITS, isolation=unsafe(), secret=None)
     assert found.hidden == FULL
     assert "is not there when this set is graded" in printed(found.outputs[3])
-    assert "No module named 'pgtlab.visitation'" in printed(found.outputs[4])
+    assert "No module named 'pgtlab.exact.visits'" in printed(found.outputs[4])
 
 
 # --- parts -----------------------------------------------------------------------------------------

@@ -53,7 +53,11 @@ def test_what_is_not_there_is_there_again_afterwards():
     import pgtlab
 
     def place():
-        return pgtlab.state_visitation, pgtlab.visitation.state_visitation, pgtlab.gradients.state_visitation
+        return (
+            pgtlab.state_visitation,
+            pgtlab.exact.visits.state_visitation,
+            pgtlab.exact.gradients.state_visitation,
+        )
 
     before = place()
     answers = {"half": "import pgtlab\nout = pgtlab.state_visitation\ndef half(x):\n    out()"}

@@ -1,0 +1,166 @@
+"""Owns the list of methods that the chapter on language models audits, each as an update."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pgtlab.language.auditing import audit
+from pgtlab.language.objectives import Objective
+from pgtlab.language.updates import (
+    DiscountedUpdate,
+    GroupUpdate,
+    KLUpdate,
+    PreferenceUpdate,
+    Update,
+    best_of,
+    group_mean,
+    leave_one_out,
+    raw,
+    standardised,
+)
+
+
+@dataclass(frozen=True)
+class Method:
+    r"""A method of training, with its update.
+
+    Attributes
+    ----------
+    name : str
+    formula : str
+        What multiplies the score of a token, in TeX; a distance is what is taken off.
+    used : str
+        Where it comes from or is used.
+    update : Update
+    group_size : int
+        G with which it is audited.
+    also : tuple of Objective
+        With which it is compared beside those of `objectives`.
+
+    Examples
+    --------
+    >>> method = METHODS[0]
+    >>> method.name, method.audit().objective
+    ('REINFORCE', 'mean reward')
+    """
+
+    name: str
+    formula: str
+    used: str
+    update: Update
+    group_size: int = 4
+    also: tuple = ()
+
+    def audit(self):
+        """Audit of its update on the standard tree."""
+        return audit(self.update, group_size=self.group_size, also=self.also)
+
+
+_CLIP, _DISCOUNT = (0.2, 0.2), 0.9
+
+
+def _discounted(law, at=None):
+    return _DISCOUNT ** (law.tree.lengths - 1) * law.tree.rewards
+
+
+_DISCOUNTED_REWARD = Objective(
+    "discounted reward",
+    r"\mathbb E\, \gamma^{|y| - 1} r",
+    lambda law, at: law.mean(_discounted(law)),
+    _discounted,
+)
+
+#: The methods of the table "What does your loss climb?".
+METHODS = (
+    Method("REINFORCE", "r_i", "Williams 1992", GroupUpdate(raw), 1),
+    Method(
+        "REINFORCE with a baseline",
+        r"r_i - b",
+        "Williams 1992",
+        GroupUpdate(lambda rewards: rewards - 0.3),
+        1,
+    ),
+    Method(
+        "actor-critic, with γ to the t",
+        r"\gamma^t (\gamma^{\lvert y_i \rvert - 1 - t} r_i - b)",
+        "the theorem",
+        DiscountedUpdate(_DISCOUNT, 0.3),
+        1,
+        (_DISCOUNTED_REWARD,),
+    ),
+    Method(
+        "actor-critic, without γ to the t",
+        r"\gamma^{\lvert y_i \rvert - 1 - t} r_i - b",
+        "most programs with γ < 1",
+        DiscountedUpdate(_DISCOUNT, 0.3, with_power=False),
+        1,
+        (_DISCOUNTED_REWARD,),
+    ),
+    Method(
+        "PPO clip, leave-one-out, sums",
+        r"r_i - \bar r_{-i}",
+        "Schulman 2017",
+        GroupUpdate(leave_one_out, clip=_CLIP),
+    ),
+    Method("RLOO", r"r_i - \bar r_{-i}", "Kool 2019, Ahmadian 2024", GroupUpdate(leave_one_out)),
+    Method(
+        "GRPO",
+        r"(r_i - \bar r) / (\mathrm{std} \; \lvert y_i \rvert)",
+        "Shao 2024",
+        GroupUpdate(standardised, "answer", clip=_CLIP),
+    ),
+    Method(
+        "GRPO with sums over tokens",
+        r"(r_i - \bar r) / \mathrm{std}",
+        "an option of most programs",
+        GroupUpdate(standardised, clip=_CLIP),
+    ),
+    Method("Dr. GRPO", r"(r_i - \bar r) / L", "Liu 2025", GroupUpdate(group_mean, "constant", clip=_CLIP)),
+    Method(
+        "DAPO",
+        r"(r_i - \bar r) / (\mathrm{std} \sum_j \lvert y_j \rvert)",
+        "Yu 2025",
+        GroupUpdate(standardised, "token", clip=(0.2, 0.28), filtered=True),
+    ),
+    Method(
+        "GSPO",
+        r"(r_i - \bar r) / (\mathrm{std} \; \lvert y_i \rvert)",
+        "Zheng 2025",
+        GroupUpdate(standardised, ratio="answer", clip=(3e-4, 4e-4)),
+    ),
+    Method("best of 2", r"\text{mean of } \max(r_i, r_j)", "Walder 2025", GroupUpdate(best_of(2))),
+    Method("k1 as a loss", "1", "once in several programs", KLUpdate("k1"), 1),
+    Method("k2 as a loss", "l", "Liu, KL, 2025", KLUpdate("k2"), 1),
+    Method("k3 as a loss", "1 - e^{-l}", "Shao 2024, for one token", KLUpdate("k3"), 1),
+    Method("k3 as a loss, by token", "1 - e^{-l_t}", "Shao 2024", KLUpdate("k3", "token"), 1),
+    Method("k1 in the reward", "l", "Ahmadian 2024", KLUpdate("k1", where="reward"), 1),
+    Method(
+        "k3 in the reward",
+        "e^{-l} - 1 + l",
+        "TRL, PPOTrainer, as an option",
+        KLUpdate("k3", where="reward"),
+        1,
+    ),
+    Method(
+        "k3 with the ratio, by answer",
+        r"u\,l",
+        "Shah 2025",
+        KLUpdate("k3", ratio="answer"),
+        1,
+    ),
+    Method(
+        "k3 with the ratio, by token",
+        r"u_t\,l_t",
+        "DeepSeek-V3.2; TRL from 1.10 on",
+        KLUpdate("k3", "token", ratio="token"),
+        1,
+    ),
+    Method("k3 upside down", "e^{l} - 1", "rlhf-book, code of 2026", KLUpdate("k3 upside down"), 1),
+    Method(
+        "DPO on pairs of its own",
+        r"\beta (s_{ij} - \sigma(\beta (l_i - l_j)))",
+        "Rafailov 2023, online",
+        PreferenceUpdate(0.5),
+        2,
+    ),
+)
