@@ -47,7 +47,7 @@ class Limits:
 
 #: By the clock a submission may take so many times its seconds of a processor: others may run beside it. It
 #: is what ends a cell that sleeps.
-SLACK = 10
+SLACK = 20
 
 
 class IsolationError(RuntimeError):
