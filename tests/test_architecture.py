@@ -72,8 +72,9 @@ ON_THE_LINE = {
     "pgtlab.quadratic",
 }
 
-#: The room of the derivations stands apart.
+#: The room of the derivations stands apart; a formula of the slides shows its proof, and takes nothing else.
 APART = "letters"
+SHOWS = "slides"
 
 #: What a room returns, but nobody builds by name.
 RESULTS = {
@@ -127,6 +128,7 @@ def misplaced(room, tree):
         allowed = (
             other == room
             or (other == "_validate" and room != APART)
+            or (room == SHOWS and name == f"pgtlab.{APART}.PROOFS")
             or (room in FLOORS and FLOORS.get(other, 99) < FLOORS[room])
         )
         if not allowed:
@@ -165,6 +167,7 @@ def test_a_room_imports_rooms_on_lower_floors_only(room):
         ("exact", "from .chains import chain"),
         ("letters", "from pgtlab import _validate"),
         ("plots", "from pgtlab.letters import PROOFS"),
+        ("slides", "from pgtlab.letters import equal"),
         ("mdp", "def f():\n    from pgtlab.exact.chains import chain"),
     ],
 )
@@ -388,6 +391,80 @@ def test_randomness_comes_in_as_a_keyword_that_is_last_and_has_no_default():
 @pytest.mark.parametrize("name", ["FiniteMDP", "LinearQuadraticMDP", "SoftmaxPolicy", "LinearGaussianPolicy"])
 def test_the_classes_are_frozen(name):
     assert getattr(pgtlab, name).__dataclass_params__.frozen
+
+
+#: Rooms that may tell the kinds of problem apart: each class there owns what depends on its kind.
+OWNERS = {"mdp", "policies", "exact", "rollouts"}
+
+#: And in how many places the others do.
+MOST_PLACES = 47
+
+KINDS = {
+    "FiniteChain",
+    "FiniteMDP",
+    "FinitePaths",
+    "FinitePolicy",
+    "LinearGaussianChain",
+    "LinearGaussianPolicy",
+    "LinearQuadraticMDP",
+    "LinearQuadraticPaths",
+    "Quadratic",
+    "SoftmaxPolicy",
+}
+
+
+def tells_apart(tree):
+    """Return where a file asks of what kind something is."""
+    found = []
+    for node in ast.walk(tree):
+        names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+        called = ast.unparse(node.func).split(".")[-1] if isinstance(node, ast.Call) else ""
+        asks = called in ("isinstance", "instance") or ast.unparse(node).startswith("type(")
+        if isinstance(node, ast.Call | ast.Compare) and asks and names & KINDS:
+            found.append(ast.unparse(node))
+        if called == "getattr" and "'is_tabular'" in ast.unparse(node):
+            found.append(ast.unparse(node))
+        if isinstance(node, ast.FunctionDef) and "register" in decorators(node):
+            found.append(f"@register {node.name}")
+    return found
+
+
+def test_few_rooms_tell_the_kinds_of_problem_apart():
+    rooms = [room for room in ROOMS if room not in OWNERS]
+    found = {path: tells_apart(tree) for room in rooms for path, tree in trees(room).items()}
+    assert sum(map(len, found.values())) <= MOST_PLACES, {path: each for path, each in found.items() if each}
+
+
+@pytest.mark.parametrize(
+    ("code", "places"),
+    [
+        ("isinstance(mdp, FiniteMDP)", 1),
+        ("_validate.instance('policy', policy, LinearGaussianPolicy)", 1),
+        ("type(policy) is SoftmaxPolicy", 1),
+        ("getattr(policy, 'is_tabular', False)", 1),
+        ("@f.register\ndef _(mdp: FiniteMDP): pass", 1),
+        ("isinstance(rng, np.random.Generator) and policy.is_tabular", 0),
+    ],
+)
+def test_a_place_that_tells_them_apart_would_be_seen(code, places):
+    assert len(tells_apart(ast.parse(code))) == places
+
+
+def hints(node):
+    """Say for each parameter of a function, and for what it returns, whether its type is written down."""
+    args = node.args
+    every = [*args.posonlyargs, *args.args, args.vararg, *args.kwonlyargs, args.kwarg]
+    given = [each.annotation for each in every if each is not None and each.arg not in ("self", "cls")]
+    return [each is not None for each in [*given, node.returns]]
+
+
+@pytest.mark.parametrize("path", trees())
+def test_type_hints_stand_in_the_widgets_in_every_function_and_elsewhere_in_none(path):
+    functions = [node for node in ast.walk(trees()[path]) if isinstance(node, ast.FunctionDef)]
+    offered = [node for node in functions if not node.name.startswith("_")]
+    everywhere = path.startswith("widgets")
+    wrong = [n.name for n in offered if not (all(hints(n)) if everywhere else not any(hints(n)))]
+    assert wrong == []
 
 
 # --- docstrings ------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The exercises that are tried in a chapter: the book's own solution passes, slips are told one likely cause.
 
-An exercise is a cell tagged `try` and, right below it, one tagged `try-check`. Here stand answers that are wrong
-in one thing each, with the words that the reader is told.
+An exercise is a cell tagged `try` and, right below it, one tagged `try-check`. Here stand answers that are
+wrong in one thing each, with the words that the reader is told.
 """
 
 import ast

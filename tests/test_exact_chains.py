@@ -813,3 +813,14 @@ def test_the_distance_from_the_edge_is_right_to_the_last_digit(gain):
     one = chain(mdp, LinearGaussianPolicy(gain, 0.0))
     assert_allclose(one.margin(mdp.discount), margin[0], rtol=1e-15)
     assert_allclose(one.curvature, float((1 + k * k) / Fraction(margin[0])), rtol=1e-14)
+
+
+def test_whether_the_values_exist_can_be_asked_before_they_are_needed():
+    chain(RING, ONLY).check_values()
+    endless = FiniteMDP(np.ones((1, 1, 1)), [[1.0]], [1.0], 1.0)
+    with pytest.raises(ValueError, match="discount is 1 and the episode need not end"):
+        chain(endless, SoftmaxPolicy.tabular([[0.0]])).check_values()
+    mdp, policy = random_linear_quadratic(np.random.default_rng(8))
+    chain(mdp, policy).check_values()
+    with pytest.raises(ValueError, match="or the expected return does not exist"):
+        chain(mdp, LinearGaussianPolicy(1e6, 0.0)).check_values()

@@ -442,3 +442,51 @@ def test_figures_and_sliders():
     assert out["frames"] == [["0.25"], ["0.75"], False]
     assert out["error"] == "RuntimeError"
     assert out["html"] == [{"text/html": "<b>x</b>", "text/plain": "<IPython.core.display.HTML object>"}]
+
+
+# --- the book ---
+
+NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
+
+
+def cells_of(path):
+    """The cells of a notebook that stand in its page."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    shown = [cell for cell in code if "remove-cell" not in cell["metadata"].get("tags", [])]
+    return Page(names.read(cell["id"], "".join(cell["source"])) for cell in shown)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_name_that_a_cell_of_the_book_reads_is_bound_above(path):
+    made = cells_of(path)
+    for cell in made.cells:
+        assert cell.error is None
+        found = names.BUILTINS | set(made.needs(cell)) | cell.uses.binds
+        assert cell.uses.reads - found == set(), cell.id
+        assert all(made.place[other.id] < made.place[cell.id] for other in made.order(cell))
+
+
+def test_the_cells_of_the_book_need_few_of_those_above():
+    needed = above = 0
+    for path in NOTEBOOKS:
+        made = cells_of(path)
+        needed += sum(len(made.order(cell)) for cell in made.cells)
+        above += sum(range(len(made.cells)))
+    assert needed < above / 3
+
+
+def test_the_build_says_which_packages_a_cell_needs():
+    pytest.importorskip("sphinx")
+    sys.path.append(str(ROOT / "book" / "_ext"))
+    import live
+
+    made = page(
+        "import numpy as np\nimport sympy as sp\nimport matplotlib.pyplot as plt",
+        "np.ones(3)",
+        "fig = plt.figure()",
+        "from pgtlab.widgets import explore\nexplore(f)",
+        "sp.Symbol('x'), fig",
+    )
+    both = ["matplotlib", "sympy"]
+    assert live.packages(made) == {"0": both, "2": ["matplotlib"], "3": ["matplotlib"], "4": both}

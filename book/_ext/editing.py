@@ -1,8 +1,8 @@
 """What readers write on a page: the editor of its cells, and exercises that are tried in the chapter.
 
 An exercise is a code cell tagged `try`, which holds what a reader begins with, and right below it one tagged
-`try-check`. On the page the check is folded up, without what it says while there is no answer; it runs behind the
-reader's own.
+`try-check`. On the page the check is folded up, without what it says while there is no answer; it runs
+behind the reader's own.
 """
 
 import nbformat

@@ -122,4 +122,4 @@ class Process(ABC):
     @property
     @abstractmethod
     def long_run(self):
-        """The long run: `distribution`, `average`, `values`, `action_values`, `advantages` and `visits`."""
+        """The same for ever, `distribution`, `average`, `values`, `action_values`, `advantages`, `visits`."""

@@ -31,7 +31,7 @@ export class Result {
   constructor(cell, make) {
     Object.assign(this, { cell, make, parts: [], record: [], cut: 0 });
     this.element = make("div", { className: "cell_output docutils container pgt-live-output" });
-    this.element.setAttribute("role", "region");
+    this.element.setAttribute("role", "group");
     this.element.setAttribute("aria-label", "Your result");
     this.drawn = Promise.resolve();
   }
@@ -121,7 +121,7 @@ export class Result {
         return this.image(`data:${kind};base64,${value}`);
       case "text/markdown": case "text/latex": {
         this.marked ||= kind === "text/markdown";
-        const box = make("div", { className: "output math tex2jax_process" });
+        const box = make("div", { className: "output tex2jax_process" });
         box.innerHTML = markdown(value);
         this.drawn = this.drawn.then(() => MathJax.typesetPromise([box])).catch(() => {});
         return box;

@@ -1,6 +1,6 @@
 // What a press starts: one worker with one Python, and the way of a cell through it. One job runs at a time.
 const MODULES = ["__init__.py", "names.py", "page.py", "cells.py", "shown.py", "figures.py", "packages.py"];
-const SILENCE = 30; // seconds without a word from Python while it starts
+const SILENCE = 45; // seconds without a word from Python while it starts
 const OFFLINE = "Python could not be fetched. Are you offline, or does a firewall or a blocker stop it? Run the cell again when that has changed.";
 const DEAD = "Python has stopped, probably for want of memory. What you typed is still there; run the cell again, and it starts afresh.";
 
@@ -9,7 +9,7 @@ export async function start({ live, settings, base, make }) {
   const fetched = name => import(new URL(`${name}?${settings.version}`, base));
   const [{ Result, inert }, { LiveFigure }] = await Promise.all([fetched("output.js"), fetched("figure.js")]);
   let worker = null, ready = null, calls = new Map(), number = 0;
-  let jobs = Promise.resolve(), waiting = 0, active = null, generation = 0, listening = null;
+  let jobs = Promise.resolve(), waiting = 0, active = null, generation = 0, listening = null, touches = 0, later;
 
   // --- the worker ---
 
@@ -33,10 +33,10 @@ export async function start({ live, settings, base, make }) {
   function python(packages) {
     if (ready) return ready;
     worker = new Worker(new URL(`worker.js?${settings.version}`, base));
-    let patience;
+    let patience, starting = true;
     const hope = () => {
       clearTimeout(patience);
-      patience = setTimeout(() => end({ sentence: OFFLINE }), SILENCE * 1000);
+      if (starting) patience = setTimeout(() => end({ sentence: OFFLINE }), SILENCE * 1000);
     };
     worker.onerror = event => { event.preventDefault(); end({ sentence: event.message ? DEAD : OFFLINE }); };
     worker.onmessage = ({ data }) => {
@@ -53,7 +53,7 @@ export async function start({ live, settings, base, make }) {
     ready = ask("start", {
       pyodide: address(settings.pyodide), wheel: address(settings.wheel), packages,
       modules: MODULES.map(name => new URL(`pgtlive/${name}?${settings.version}`, base).href),
-    }).finally(() => clearTimeout(patience));
+    }).finally(() => { starting = false; clearTimeout(patience); });
     ready.catch(() => {});
     return ready;
   }
@@ -86,9 +86,11 @@ export async function start({ live, settings, base, make }) {
         if (!error.sentence) throw error;
         return { ok: false, error: { cell: cell?.id, line: null, name: "", message: error.sentence } };
       } finally {
-        waiting--;
-        active = listening = null;
-        live.busy(waiting > 0);
+        if (mine === generation) { // else all was stopped since, and another job may be under way
+          waiting--;
+          active = listening = null;
+          live.busy(waiting > 0);
+        }
       }
     });
     jobs = done.catch(() => {});
@@ -101,7 +103,6 @@ export async function start({ live, settings, base, make }) {
     constructor(cell, quiet = false) {
       Object.assign(this, { cell, quiet, results: new Map() });
       this.sources = Object.fromEntries(live.cells.map(each => [each.id, each.source]));
-      this.began = performance.now();
     }
 
     say(words, ...buttons) { if (!this.quiet) this.cell.say(words, ...buttons); }
@@ -131,6 +132,7 @@ export async function start({ live, settings, base, make }) {
     }
 
     failed(error) {
+      if (this.quiet) return;
       this.cell.set("failed", null);
       this.say(error.sentence ?? DEAD);
     }
@@ -205,6 +207,7 @@ export async function start({ live, settings, base, make }) {
     stop() {
       generation++;
       waiting = 0;
+      active = listening = null;
       const stopped = live.cells.filter(cell => ["running", "waiting"].includes(cell.state));
       const had = ready;
       end({ stopped: true });
@@ -234,17 +237,18 @@ export async function start({ live, settings, base, make }) {
 
     // A change of a source makes old what was computed from it; Python knows too when a cell now uses another.
     async touch() {
-      const shown = live.cells.filter(cell => cell.from);
+      const shown = live.cells.filter(cell => cell.from), mine = ++touches;
       const mark = cell => {
         const old = Object.entries(cell.from).some(([id, source]) => live.cell(id)?.source !== source);
         if (old !== (cell.state === "stale") && ["done", "failed", "stale"].includes(cell.state)) setStale(cell, old);
       };
       shown.forEach(mark);
       if (!worker || waiting) return;
-      clearTimeout(session.later);
-      session.later = setTimeout(() => job(null, async () => {
+      clearTimeout(later);
+      later = setTimeout(() => job(null, async () => {
         if (!worker) return;
         const keys = await ask("keys", { ids: shown.map(cell => cell.id), cells: described() });
+        if (mine !== touches) return; // another change since
         for (const cell of shown)
           if (cell.from && ["done", "stale"].includes(cell.state) && (keys[cell.id] !== cell.key) !== (cell.state === "stale"))
             setStale(cell, keys[cell.id] !== cell.key);

@@ -105,14 +105,14 @@ async function runOne(id, whole) {
 
 async function run({ id, cells }) {
   notebook.read(JSON.stringify(cells));
-  const { order, needs, modules } = JSON.parse(notebook.plan(id));
+  const { order, modules } = JSON.parse(notebook.plan(id));
   await load(modules);
   let answer;
   for (const each of order) {
     answer = await runOne(each, each === id);
     if (!answer.ok) break;
   }
-  return { ...answer, needs, ran: order.slice(0, -1) };
+  return { ...answer, ran: order.slice(0, -1) };
 }
 
 const calls = {

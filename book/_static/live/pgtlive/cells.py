@@ -98,15 +98,10 @@ class Notebook:
         return hidden
 
     def plan(self, id: str) -> dict[str, list[str]]:
-        """What a cell needs: all cells, those that have to run now and it, and what they import."""
+        """The cells that have to run now for one, which is the last, and what they import."""
         cell = self.page[id]
-        needs = self.page.order(cell)
-        now = [each.id for each in needs if not self.fresh(each)]
-        return {
-            "needs": [each.id for each in needs],
-            "order": [*now, id],
-            "modules": sorted(self.page.modules(cell)),
-        }
+        now = [each.id for each in self.page.order(cell) if not self.fresh(each)]
+        return {"order": [*now, id], "modules": sorted(self.page.modules(cell))}
 
     def fresh(self, cell: names.Cell) -> bool:
         return cell.id in self.ran and self.ran[cell.id].key == self.page.key(cell)
@@ -147,6 +142,7 @@ class Notebook:
         cell = self.page[id]
         began = time.monotonic()
         answer = {"cell": id, "key": self.page.key(cell), "ok": True, "error": None, "missing": None}
+        answer["needs"] = [each.id for each in self.page.order(cell)]
         # a file of its own for each run, so that the lines in an error are those that ran
         lines = names.plain_python(cell.source).splitlines(keepends=True)
         linecache.cache[cell.filename] = (len(cell.source), None, lines, cell.filename)
