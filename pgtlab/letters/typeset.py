@@ -187,7 +187,7 @@ def page(id, lines, folds=True):
     str
     """
     steps = "\n".join(f"<li>{_step(each)}{_fold(each) if folds else ''}</li>" for each in lines)
-    name = f"({id})" if id[0].isdigit() else id
+    name = f"({id})" if "." in id else id
     # The page's own text is not searched for formulas; what has these classes is.
     return (
         '<div class="pgt-proof tex2jax_process mathjax_process">\n'
