@@ -28,7 +28,7 @@ PYTEST = $(PY) -m pytest -p tools.times --numprocesses $(WORKERS)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:                # each stage takes all cores itself
-.PHONY: help book test test-unit test-notebooks test-browser test-lite times setup-time notebooks lint format serve lab grading bench mutants mutants-chapters pyodide lock clean
+.PHONY: help book test test-unit test-notebooks test-browser test-live test-lite times setup-time notebooks lint format serve lab grading bench mutants mutants-chapters pyodide lock clean
 
 help:  ## say what there is to make
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -51,7 +51,11 @@ test-notebooks: $(VENV)/.test-installed  ## run nbval on every notebook: each st
 test-browser: $(VENV)/.test-installed  ## read the built book in Chromium (build it first)
 	@test -f _build/html/index.html || { echo 'There is no book in _build/html yet: run `make book` first.' >&2; exit 1; }
 	$(STAGE) 'book in a browser' $(PYTEST) -m browser --dist loadgroup $(PYTEST_FLAGS) \
-	    --ignore=tests/browser/lite tests/browser
+	    --ignore=tests/browser/lite --ignore=tests/browser/live tests/browser
+
+test-live: $(VENV)/.test-installed $(VENV)/pyodide/pyodide-lock.json  ## run every cell in its page in Chromium (build the book first)
+	@test -f _build/html/index.html || { echo 'There is no book in _build/html yet: run `make book` first.' >&2; exit 1; }
+	$(STAGE) 'pages that run' $(PYTEST) -m browser --maxschedchunk 1 $(PYTEST_FLAGS) tests/browser/live
 
 test-lite: $(VENV)/.test-installed $(VENV)/pyodide/pyodide-lock.json  ## run every notebook in Chromium (build the book first)
 	@test -f _build/html/index.html || { echo 'There is no book in _build/html yet: run `make book` first.' >&2; exit 1; }

@@ -6,12 +6,14 @@ import json
 import math
 import re
 
+from pgtgrade.gradebook import Score
 from pgtgrade.pages import all_rendered, escape, page, rendered
 from pgtgrade.problem_sets import grade_id, kind, source
+from pgtgrade.readings import FIRST, SETTLED, Reading, Readings
 from pgtgrade.results import GRADED
 from pgtgrade.tables import csv_text, keys, read_csv, unguarded
 
-HEAD = ["student", "question", "points", "out of", "comment"]
+HEAD = ["student", "question", "items", "points", "out of", "comment"]
 
 
 def number_of(key, course):
@@ -29,16 +31,54 @@ def to_grade(results, course, anonymous=False):
     return dict(sorted(called.items(), key=lambda item: (item[1].casefold(), item[1])))
 
 
-def derivations_csv(problem_set, called, scores):
-    """Return the table to fill in, with what has been given so far."""
+def derivations_csv(problem_set, called, scores, shown=None):
+    """Return the table to fill in, with what has been given so far.
+
+    Parameters
+    ----------
+    problem_set : ProblemSet
+    called : dict of str to str
+        From `to_grade`.
+    scores : dict of str to dict of str to Score
+    shown : dict of (str, str) to Reading, optional
+        What a reader found, where it is not only points.
+    """
     lines = [HEAD]
     for question in by_hand(problem_set):
         for key, name in called.items():
-            score = scores.get(key, {}).get(question.name)
-            points = "" if score is None or score.points is None else f"{score.points:g}"
-            comment = score.comment if score else ""
-            lines.append([name, question.name, points, f"{question.points:g}", comment])
+            reading = (shown or {}).get((key, question.name)) or _reading(scores, key, question)
+            points = "" if reading.points is None else f"{reading.points:g}"
+            items = " ".join(reading.items)
+            lines.append([name, question.name, items, points, f"{question.points:g}", reading.comment])
     return csv_text(lines)
+
+
+def _reading(scores, key, question):
+    score = scores.get(key, {}).get(question.name)
+    return Reading((), score.points, score.comment) if score else Reading()
+
+
+def shown_to_first(readings, scores):
+    """Return what the first reader found, where it is still what counts, or was overruled by a settlement."""
+    places = readings.of(FIRST)
+    return {
+        place: places[place]
+        for place in places
+        if readings.is_settled(place) or _is_given(readings, scores, place)
+    }
+
+
+def shown_readings(readings, scores):
+    """Return the readings that count, by the key of the student and the name of the question."""
+    places = {*readings.of(FIRST), *readings.of(SETTLED)}
+    counting = {place: readings.counts(place) for place in places if _is_given(readings, scores, place)}
+    return {place: reading for place, reading in counting.items() if reading}
+
+
+def _is_given(readings, scores, place):
+    """Say whether the points of the gradebook are those that came from here."""
+    score = scores.get(place[0], {}).get(place[1])
+    return score is not None and score.manual is not None and score.manual == readings.given.get(place)
 
 
 def by_hand(problem_set):
@@ -46,7 +86,7 @@ def by_hand(problem_set):
     return [each for each in problem_set.questions if each.by_hand]
 
 
-def derivations_html(problem_set, called, scores, course, table):
+def derivations_html(problem_set, called, scores, course, table, rubric=None, readings=None, reader=FIRST):
     """Return the page on which to read.
 
     Parameters
@@ -58,12 +98,20 @@ def derivations_html(problem_set, called, scores, course, table):
     course : Course
     table : str
         The name of the file to fill in.
+    rubric : dict of str to dict of str to Item, optional
+    readings : Readings, optional
+    reader : str
+        For whom the page is: another reader than the first does not see what the first one gave.
     """
     title = f"{problem_set.title}: derivations"
+    rubric, readings = rubric or {}, readings or Readings()
+    first = reader == FIRST
+    command = f"pgtgrade derivations {problem_set.name} --read" + ("" if first else f" --reader {reader}")
+    scores = scores if first else _scores_of(readings.of(reader), rubric)
     parts = [
         f"<h1>{escape(title)}</h1>",
-        f"<p>{len(called)} submissions. Fill in the points in <code>{escape(table)}</code>, then run "
-        f"<code>pgtgrade derivations {escape(problem_set.name)} --read</code>.</p>",
+        f"<p>{len(called)} submissions. Fill in items or points in <code>{escape(table)}</code>, then run "
+        f"<code>{escape(command)}</code>.</p>",
     ]
     notebooks = {
         key: json.loads(course.autograded(problem_set.name, key).read_text(encoding="utf-8"))
@@ -76,12 +124,44 @@ def derivations_html(problem_set, called, scores, course, table):
             f'<p class="quiet">{question.points:g} points; {graded} of {len(called)} graded.</p>',
             _task(problem_set, question),
             _solution(problem_set, question),
+            _rubric(rubric.get(question.name, {}), readings.used(question.name) if first else {}),
         ]
-        parts += [
-            _article(name, notebooks[key], question, scores.get(key, {}).get(question.name), problem_set)
-            for key, name in called.items()
-        ]
+        items = rubric.get(question.name, {})
+        for key, name in called.items():
+            score, place = scores.get(key, {}).get(question.name), (key, question.name)
+            given = readings.counts(place) if first else readings.of(reader).get(place)
+            more = given_items(given, items)
+            parts.append(article(name, notebooks[key], question, score, problem_set, more))
     return page(title, "\n".join(parts))
+
+
+def _scores_of(found, rubric):
+    """Return what another reader found, as the page takes it."""
+    scores = {}
+    for (key, question), reading in found.items():
+        total = reading.total(rubric.get(question, {}))
+        scores.setdefault(key, {})[question] = Score(manual=total, comment=reading.comment)
+    return scores
+
+
+def _rubric(items, used):
+    """Return the items of a question with what they are worth and how often they were used."""
+    if not items:
+        return ""
+    lines = "".join(
+        f'<tr><td>{escape(item.name)}</td><td class="number">{item.points:+g}</td>'
+        f'<td>{rendered(item.text)}</td><td class="number">{used.get(item.name, 0)}</td></tr>'
+        for item in items.values()
+    )
+    head = "<tr><th>item</th><th>points</th><th>for what</th><th>used</th></tr>"
+    return f"<table>{head}{lines}</table>"
+
+
+def given_items(reading, items):
+    """Return the items that a reading gives, as HTML."""
+    found = [items[each] for each in reading.items if each in items] if reading else []
+    lines = "".join(f"<li>{item.points:+g}: {rendered(item.text)}</li>" for item in found)
+    return f'<ul class="items">{lines}</ul>' if lines else ""
 
 
 def _given(scores, key, question):
@@ -103,14 +183,18 @@ def _solution(problem_set, question):
     return f"<details open><summary>Solution and rubric</summary>{rendered(text)}</details>"
 
 
-def _article(name, notebook, question, score, problem_set):
-    """Return what one student wrote."""
+def article(name, notebook, question, score, problem_set, more="", state=None):
+    """Return what one student wrote, and what was given for it."""
     cell = next((each for each in notebook["cells"] if grade_id(each) == question.answer), None)
     points = score.points if score else None
     state = (
-        '<span class="quiet">not graded yet</span>'
-        if points is None
-        else f'<span class="good">{points:g} of {question.points:g}</span>'
+        state
+        if state is not None
+        else (
+            '<span class="quiet">not graded yet</span>'
+            if points is None
+            else f'<span class="good">{points:g} of {question.points:g}</span>'
+        )
     )
     parts = [f'<div class="head"><h3>{escape(name)}</h3>{state}</div>']
     if score and score.changed:
@@ -131,13 +215,33 @@ def _article(name, notebook, question, score, problem_set):
         opened = "" if cell is not None and source(cell).strip() != released else " open"
         text = all_rendered(others, author=name)
         parts.append(f"<details{opened}><summary>Text in other cells</summary>{text}</details>")
+    parts.append(more)
     if score and score.comment:
         parts.append(f"<p><strong>Comment</strong></p>{rendered(score.comment)}")
     return f"<article>{''.join(parts)}</article>"
 
 
-def read_points(text, problem_set, results, course):
-    """Return what a filled-in table gives, and what of it cannot be stored: each line stands for itself.
+def read_points(text, problem_set, results, course, rubric=None):
+    """Return the points that a filled-in table gives, as `Gradebook.give` takes them, and its faults.
+
+    The parameters are those of `read_table`.
+    """
+    found, faults = read_table(text, problem_set, results, course, rubric)
+    return entries_of(found, rubric or {}, problem_set), faults
+
+
+def entries_of(found, rubric, problem_set):
+    """Return readings as `Gradebook.give` takes them."""
+    most, entries = {each.name: each.points for each in problem_set.questions}, []
+    for (key, question), reading in found.items():
+        total = reading.total(rubric.get(question, {}))
+        total = None if total is None else min(total, most[question])
+        entries.append((key, question, total, reading.comment))
+    return entries
+
+
+def read_table(text, problem_set, results, course, rubric=None):
+    """Return what a filled-in table says, and what of it cannot be stored: each line stands for itself.
 
     Parameters
     ----------
@@ -147,11 +251,13 @@ def read_points(text, problem_set, results, course):
     problem_set : ProblemSet
     results : dict of str to Result
     course : Course
+    rubric : dict of str to dict of str to Item, optional
 
     Returns
     -------
-    list of (str, str, float or None, str), list of str
-        As `Gradebook.give` takes it; and a sentence for each line that cannot be stored.
+    dict of (str, str) to Reading, list of str
+        By the key of the student and the name of the question; and a sentence for each line that cannot be
+        stored.
 
     Raises
     ------
@@ -169,7 +275,7 @@ def read_points(text, problem_set, results, course):
         raise ValueError(
             f"line 1: no column {', '.join(absent)}; expected {', '.join(HEAD)}, as the table was written"
         )
-    faults, entries, seen = [], [], {}
+    rubric, faults, entries, seen = rubric or {}, [], {}, {}
     for number, line in lines[1:]:
         cells = dict(zip(heads, line + [""] * len(heads), strict=False))
         name = unguarded(cells["student"])
@@ -177,14 +283,20 @@ def read_points(text, problem_set, results, course):
         question = questions.get(unguarded(cells["question"]))
         comment = unguarded(cells.get("comment", ""))
         points = _points(cells["points"])
+        items = tuple(dict.fromkeys(re.findall(r"[^\s,;]+", unguarded(cells.get("items", "")))))
         if key is None:
             faults.append(f"line {number}: no graded submission of {cells['student']!r}")
         elif question is None:
             known = ", ".join(questions)
             faults.append(f"line {number}: no question {cells['question']!r}; expected one of {known}")
-        elif points is not None and not 0 <= points <= question.points:
+        elif unknown := [each for each in items if each not in rubric.get(question.name, {})]:
+            known = ", ".join(rubric.get(question.name, {})) or "none: it has no rubric"
             faults.append(
-                f"line {number}: {cells['points']!r} for {cells['student']}; "
+                f"line {number}: no item {unknown[0]!r} of {question.name}; expected some of {known}"
+            )
+        elif not _is_within(Reading(items, points), rubric.get(question.name, {}), question.points):
+            faults.append(
+                f"line {number}: {_said(items, cells['points'])} for {cells['student']}; "
                 f"expected points from 0 to {question.points:g}"
             )
         elif (key, question.name) in seen:
@@ -194,9 +306,21 @@ def read_points(text, problem_set, results, course):
             )
         else:
             seen[key, question.name] = number
-            if points is not None or comment:
-                entries.append((key, question.name, points, comment))
+            if points is not None or items or comment:
+                entries[key, question.name] = Reading(items, points, comment)
     return entries, faults
+
+
+def _is_within(reading, items, most):
+    """Say whether a reading gives points that there are; items alone stop at 0 and at the most."""
+    if reading.points is None:
+        return True
+    total = reading.points + sum(items[each].points for each in reading.items)
+    return 0 <= total <= most
+
+
+def _said(items, points):
+    return f"{points!r}" if not items else f"items {' '.join(items)} and {points!r}"
 
 
 def _points(text):

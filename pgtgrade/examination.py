@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from pgtgrade import source as sources
 from pgtgrade.here import examine_here, visible_here
@@ -24,6 +24,7 @@ from pgtgrade.isolation import Isolation, Limits
 from pgtgrade.judging import NotGraded, clean, judge
 from pgtgrade.process import GRACE, START, Process
 from pgtgrade.student import Student
+from pgtgrade.walls import SLACK
 
 __all__ = ["Examination", "Limits", "examine", "examine_here", "visible_here"]
 
@@ -53,6 +54,8 @@ class Examination:
         What the lecturer should know, a sentence each.
     seconds : float
         How long it took.
+    times : dict of str to float
+        The seconds of each hidden test, by grade_id.
     """
 
     status: str
@@ -61,6 +64,7 @@ class Examination:
     hidden: dict
     notes: list
     seconds: float
+    times: dict = field(default_factory=dict)
 
 
 def examine(cells, source, *, limits, isolation, secret, student=""):
@@ -95,7 +99,8 @@ def examine(cells, source, *, limits, isolation, secret, student=""):
         "isolation": asdict(isolation),
         "secret": secret,
     }
-    found, trouble = _ask_a_judge(job, limits.total_seconds + limits.cell_seconds + START + 2 * GRACE)
+    most = SLACK * (limits.total_seconds + limits.cell_seconds)
+    found, trouble = _ask_a_judge(job, most + START + 2 * GRACE)
     if found is None:
         reason = f"the judge ended without a verdict: {trouble}"
         found = {"status": "not graded", "reason": reason, "outputs": [], "hidden": {}, "notes": []}
@@ -170,10 +175,10 @@ def _examine(job, source, limits, isolation, process):
     cells, names, name = job["cells"], job["names"], job["student"]
 
     first = Student(cells, limits=limits, isolation=isolation, needs=source.needs, process=process)
-    notes, hidden, status, reason = [], {}, "graded", None
+    notes, hidden, times, status, reason = [], {}, {}, "graded", None
     try:
         first.run()
-        hidden = judge(source, first.call, cells, student=name)
+        hidden = judge(source, first.call, cells, student=name, times=times)
         first.close()
         found = _as_they_stood(job, source, hidden, first)
         hidden |= found
@@ -190,21 +195,22 @@ def _examine(job, source, limits, isolation, process):
         "reason": reason,
         "outputs": first.outputs,
         "hidden": hidden,
+        "times": times,
         "notes": list(map(clean, first.notes + notes)),
     }
 
 
 def _as_they_stood(job, source, hidden, first):
-    """Return what is right of the rest if each question is judged as it stood after its check.
+    """Return what earns more if each question is judged as it stood after its check.
 
     A cell of one's own may rebind a name for a try. This is a second run, of which no output is shown: a
     function that keeps what it was called with has no cell after it that could tell.
     """
     places = {}
-    for test, (points, said) in hidden.items():
+    for test, (_, said) in hidden.items():
         place = source.place(test)
-        hopeless = not points and re.search("not written yet|no end within|its process", said)
-        if not points and not hopeless and place in job["names"]:
+        hopeless = said is None or re.search("not written yet|no end within|its process", said)
+        if not hopeless and place in job["names"]:
             places[test] = job["names"].index(place)
     if not places:
         return {}
@@ -217,7 +223,7 @@ def _as_they_stood(job, source, hidden, first):
         pass  # what was found at the end stands
     finally:
         again.close()
-    return {test: each for test, each in found.items() if each[0]}
+    return {test: each for test, each in found.items() if each[0] > hidden[test][0]}
 
 
 def _copies(cells, names, source):

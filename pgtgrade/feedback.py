@@ -11,6 +11,7 @@ import re
 
 from pgtgrade.pages import escape, page, rendered
 from pgtgrade.problem_sets import grade_id, kind, source
+from pgtgrade.regrades import ASKED
 from pgtgrade.results import key_of
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -18,7 +19,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LINES, _WIDE = 30, 500
 
 
-def feedback_html(problem_set, result, score, course, late=None):
+def feedback_html(problem_set, result, score, course, late=None, given=None, asked=()):
     """Return the page of one student.
 
     Parameters
@@ -29,7 +30,12 @@ def feedback_html(problem_set, result, score, course, late=None):
         By the name of the question.
     course : Course
     late : Late, optional
+    given : dict of str to str, optional
+        By the name of the question the items of the rubric, as HTML.
+    asked : iterable of Event
+        What the student asked to be looked at again, and what was decided.
     """
+    said = _Said(score, result, given or {}, list(asked))
     path = course.autograded(problem_set.name, key_of(result.student))
     notebook = json.loads(path.read_text(encoding="utf-8"))
     questions = {each.cell: each for each in problem_set.questions}
@@ -54,10 +60,10 @@ def feedback_html(problem_set, result, score, course, late=None):
         if question is None or question.by_hand:
             above += _shown(cell)
         if question:
-            parts += [_verdict(question, score, result), *above]
+            parts += [said.of(question), *above]
             above = []
     given = {grade_id(cell) for cell in notebook["cells"]}
-    parts += [_verdict(each, score, result) for each in problem_set.questions if each.cell not in given]
+    parts += [said.of(each) for each in problem_set.questions if each.cell not in given]
     return page(f"{problem_set.title}: {result.student}", "\n".join([*parts, *above]))
 
 
@@ -66,13 +72,39 @@ def _points(question, score):
     return "not graded yet" if points is None else f"{points:g} of {question.points:g}"
 
 
-def _verdict(question, score, result):
-    """Return the points of a question with what the hidden check and the grader say."""
-    points, comment = score[question.name].points, score[question.name].comment
-    colour = "quiet" if points is None else "good" if points >= question.points else "note"
-    said = result.messages.get(question.name)
-    head = f'<h2 class="text">{escape(question.title)}</h2><p class="{colour}">{_points(question, score)}</p>'
-    return head + (f"<p>{escape(said)}</p>" if said else "") + (rendered(comment) if comment else "")
+class _Said:
+    """What is said of the questions of a student."""
+
+    def __init__(self, score, result, given, asked):
+        self.score, self.result, self.given, self.asked = score, result, given, asked
+
+    def of(self, question):
+        """Return the points of a question with what the hidden check and the grader say."""
+        points, comment = self.score[question.name].points, self.score[question.name].comment
+        colour = "quiet" if points is None else "good" if points >= question.points else "note"
+        said = self.result.messages.get(question.name)
+        parts = [
+            f'<h2 class="text">{escape(question.title)}</h2>',
+            f'<p class="{colour}">{_points(question, self.score)}</p>',
+            "<p>{}</p>".format(escape(said).replace("\n", "<br>")) if said else "",
+            self.given.get(question.name, ""),
+            rendered(comment) if comment else "",
+        ]
+        return "".join([*parts, *(_event(each) for each in self.asked if each.question == question.name)])
+
+
+def _event(each):
+    """Return what was asked or decided when somebody asked to look at a question again."""
+    day, words = escape(each.when.split(" ")[0]), rendered(each.words)
+    if each.what == ASKED:
+        return f'<p class="quiet">{day}: you asked to look at it again.</p>{words}'
+    same = each.before == each.after
+    points = "the points stay" if same else f"{_number(each.before)} points became {_number(each.after)}"
+    return f"<p><strong>{day}, decided: {points}.</strong></p>{words}"
+
+
+def _number(points):
+    return "no" if points is None else f"{points:g}"
 
 
 def _shown(cell):

@@ -192,13 +192,15 @@ class Gradebook:
                         comments[question.answer].manual_comment = comment or None
             book.db.commit()
 
-    def give(self, entries):
+    def give(self, entries, keep_marks=False):
         """Enter points and comments that a person gave, all of them or none.
 
         Parameters
         ----------
         entries : list of (str, str, float or None, str)
             Key of the student, name of the question, points (None leaves them as they are), comment.
+        keep_marks : bool
+            Whether an answer that changed since it was read stays marked: nobody has read it again.
         """
         with _quiet():
             book, name = self._book, self._set.name
@@ -209,7 +211,8 @@ class Gradebook:
                     # a table that comes back holds the automatic points, too: they are not by hand
                     as_it_was = grade.manual_score is None and grade.auto_score == points
                     if points is not None and not as_it_was:
-                        grade.manual_score, grade.needs_manual_grade = points, False
+                        grade.manual_score = points
+                        grade.needs_manual_grade = keep_marks and grade.needs_manual_grade
                     note = book.find_comment(cells[question].answer, name, name, key)
                     note.manual_comment = comment or None
                 book.db.commit()

@@ -271,6 +271,8 @@ def _give_points(result, prepared, found, problem_set):
         result.answers[name] = digest_of(answer or "")
         if not question.by_hand:
             result.points[name], result.messages[name] = found.hidden[question.cell]
+            if question.cell in found.times:
+                result.times[name] = found.times[question.cell]
         elif name in prepared.released and not prepared.own_text:
             result.points[name], result.messages[name] = 0.0, "left as it was released"
             result.notes.append(f"{name} was left as released")

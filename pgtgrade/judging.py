@@ -7,11 +7,13 @@ import linecache
 import os
 import pickle
 import re
+import time
 
 import numpy as np
 
 from pgtgrade import source as sources
 from pgtgrade.instances import VARIABLE, instances_of
+from pgtgrade.parts import earned, judged
 from pgtgrade.runner.calls import call as call_here
 from pgtgrade.runner.encoding import Malformed, decode
 
@@ -27,7 +29,7 @@ class NotGraded(BaseException):
 MOST_DRAWS = 5
 
 
-def judge(source, call, cells=(), *, student="", questions=None):
+def judge(source, call, cells=(), *, student="", questions=None, times=None):
     """Run every hidden test, with the student's functions in the place of the instructor's.
 
     Parameters
@@ -41,6 +43,8 @@ def judge(source, call, cells=(), *, student="", questions=None):
         For whom the instances are drawn. One on which the instructor's own answer fails is drawn afresh.
     questions : collection of str, optional
         The grade_ids of the hidden tests to run: all unless told otherwise.
+    times : dict of str to float, optional
+        Filled with the seconds that each test took, by its grade_id.
 
     Returns
     -------
@@ -62,22 +66,30 @@ def judge(source, call, cells=(), *, student="", questions=None):
         if questions is not None and name not in questions:
             continue
         with instances_of(student, _sound_draw(source, name, given, student)):
-            said = _run(source, name, code, given, call, cells)
-        hidden[name] = (points, None) if said is None else (0.0, said)
+            start = time.monotonic()
+            share, said = _run(source, name, code, given, call, cells)
+        if times is not None:
+            times[name] = round(time.monotonic() - start, 3)
+        hidden[name] = (points * share, said)
     return hidden
 
 
 def _run(source, name, code, given, call, cells=()):
-    """Run a hidden test and return what it says, None if all is right."""
+    """Run a hidden test and return the share of its points, and what it says, None if all is right."""
     # Each finds what is given, and nothing that another has left.
     namespace = {**given, **{each: proxy(each, call, cells) for each in source.names}}
-    try:
-        sources.run(name, code, namespace)
-    except sources.SourceError as error:
-        raise NotGraded(str(error)) from error
-    except Exception as error:
-        return words(error)
-    return None
+    with judged() as parts:
+        try:
+            sources.run(name, code, namespace)
+        except sources.SourceError as error:
+            raise NotGraded(str(error)) from error
+        except Exception as error:
+            return 0.0, words(error)
+    wrong = [f"{each.words}: {words(each.error)}" for each in parts.values() if each.error is not None]
+    if not wrong:
+        return 1.0, None
+    right = len(parts) - len(wrong)
+    return earned(parts), "\n".join([f"{right} of {len(parts)} parts are right.", *wrong])
 
 
 #: The draws that were found to be sound, by all that they depend on.
@@ -97,7 +109,7 @@ def _sound_draw(source, name, given, student):
                 raise NotGraded(f"the source fails in cell {each}: {words(error)}") from error
         for attempt in range(MOST_DRAWS):
             with instances_of(student, attempt):
-                said = _run(source, name, source.hidden[name][0], given, _solver(solved))
+                _, said = _run(source, name, source.hidden[name][0], given, _solver(solved))
             if said is None:
                 _sound[key] = attempt
                 break

@@ -59,29 +59,50 @@ window.MathJax = {
 """.replace("PACKAGES", str(list(_PACKAGES)))
 
 _STYLE = """
-body { margin: 0 auto; max-width: 46rem; padding: 1rem; color: #1b1b1b; background: #fff;
+:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --quiet: #595959; --note: #8a4b00;
+  --good: #1b6b2f; --wrong: #b3261e; --line: #c8c8c8; --shade: #f5f5f5; --mark: #ffe39a;
+  --right-bar: #2e7d4f; --part-bar: #d9a514; --none-bar: #b3423a; --open-bar: #a0a0a0; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e6e6; --paper: #161616; --quiet: #b0b0b0;
+  --note: #f0b866; --good: #7fd197; --wrong: #ff8a80; --line: #4a4a4a; --shade: #242424; --mark: #5c4a12;
+  --right-bar: #58b57f; --part-bar: #e0b84a; --none-bar: #d9756d; --open-bar: #7a7a7a; } }
+body { margin: 0 auto; max-width: 46rem; padding: 1rem; color: var(--ink); background: var(--paper);
   font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
+body.wide { max-width: 72rem; }
 h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.25rem; margin-top: 2.5rem; }
 h3 { font-size: 1.05rem; margin: 0; }
 .text h1, .text h2, .text h3 { font-size: 1.05rem; margin: 1rem 0 .5rem; }
-pre { background: #f5f5f5; padding: .6rem .8rem; overflow-x: auto;
+pre { background: var(--shade); padding: .6rem .8rem; overflow-x: auto;
   font: .875rem/1.45 ui-monospace, monospace; }
-pre.out { background: none; border-left: 3px solid #c8c8c8; margin-left: 0; }
-pre.wrong { background: none; border-left: 3px solid #b3261e; white-space: pre-wrap; }
+pre.out { background: none; border-left: 3px solid var(--line); margin-left: 0; }
+pre.wrong { background: none; border-left: 3px solid var(--wrong); white-space: pre-wrap; }
+pre.folded { white-space: pre-wrap; margin: 0; }
 table { border-collapse: collapse; }
-th, td { text-align: left; padding: .3rem 1rem .3rem 0; border-bottom: 1px solid #ddd; vertical-align: top; }
+th, td { text-align: left; padding: .3rem 1rem .3rem 0; border-bottom: 1px solid var(--line);
+  vertical-align: top; }
+td.narrow { width: 20%; min-width: 3rem; } td.narrow .bar { margin-top: .35rem; }
 td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
-article { border: 1px solid #c8c8c8; border-radius: .4rem; padding: .8rem 1rem; margin: 1rem 0; }
+article { border: 1px solid var(--line); border-radius: .4rem; padding: .8rem 1rem; margin: 1rem 0; }
 .head { display: flex; flex-wrap: wrap; gap: 0 1rem; justify-content: space-between; }
 table { margin: 1rem 0; }
-.quiet { color: #595959; } .note { color: #8a4b00; } .good { color: #1b6b2f; }
+.quiet { color: var(--quiet); } .note { color: var(--note); } .good { color: var(--good); }
+a { color: inherit; } mark { color: inherit; background: var(--mark); }
 details { margin: 1rem 0; } summary { cursor: pointer; font-weight: 600; }
+.items div.text, .items p { display: inline; contain: none; }
+figure { margin: 1rem 0; } figcaption { color: var(--quiet); }
 img, svg { max-width: 100%; } .text mjx-container svg { max-height: 30rem; }
+img { background: #fff; }
 div.text { overflow: auto; max-height: 120rem; contain: content; }
+.bar { display: block; width: 100%; height: .9rem; } svg.figure { display: block; width: 34rem; }
+svg text { fill: var(--ink); font: 13px system-ui, sans-serif; } .axis { stroke: var(--line); }
+.right { fill: var(--right-bar); } .part { fill: var(--part-bar); }
+.none { fill: var(--none-bar); } .open { fill: var(--open-bar); }
+.key { display: inline-block; width: .8rem; height: .8rem; margin: 0 .3rem 0 .8rem; }
+.beside { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .5rem; }
+@media (max-width: 40rem) { .beside { grid-template-columns: minmax(0, 1fr); } }
 """
 
 
-def page(title, body):
+def page(title, body, kind="page"):
     """Return a whole page, which needs nothing beside it, nor the network: MathJax is inside.
 
     Parameters
@@ -90,6 +111,8 @@ def page(title, body):
         Text, not HTML.
     body : str
         HTML; what stands in elements of the class `text` may hold formulas.
+    kind : str
+        "page", or "page wide" for what stands side by side.
     """
     scripts = []
     if re.search(r"\$|\\[(\[]|\\begin", re.sub(r"<pre.*?</pre>", "", body, flags=re.DOTALL)):
@@ -102,7 +125,7 @@ def page(title, body):
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n{scripts}</head>\n"
-        f'<body class="page">\n{body}\n</body>\n</html>\n'
+        f'<body class="{kind}">\n{body}\n</body>\n</html>\n'
     )
 
 

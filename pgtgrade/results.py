@@ -46,6 +46,8 @@ class Result:
     answers : dict of str to str
         A digest of what the student wrote, by the name of the question.
     seconds : float
+    times : dict of str to float
+        The seconds of each hidden test, by the name of the question.
     fingerprint : str
         Of everything that the points depend on.
     late : bool
@@ -64,6 +66,7 @@ class Result:
     messages: dict = field(default_factory=dict)
     answers: dict = field(default_factory=dict)
     seconds: float = 0.0
+    times: dict = field(default_factory=dict)
     fingerprint: str = ""
     late: bool = False
     handle: str | None = None

@@ -38,7 +38,7 @@ class Row:
         return sum(self.points.values()) * (1 - self.late.share) if known else None
 
 
-def rows(problem_set, results, scores, roster=(), rules=None, lines=None):
+def rows(problem_set, results, scores, roster=(), rules=None, lines=None, remarks=None):
     """Return a row for each student with a result and for each on the roster.
 
     Parameters
@@ -51,6 +51,8 @@ def rows(problem_set, results, scores, roster=(), rules=None, lines=None):
     rules : Rules, optional
     lines : dict of str to dict, optional
         What the roster says of each.
+    remarks : dict of str to list of str, optional
+        What else there is to say of a student, by key.
 
     Returns
     -------
@@ -75,6 +77,7 @@ def rows(problem_set, results, scores, roster=(), rules=None, lines=None):
             overruled = score and not question.by_hand and score.manual is not None
             if overruled:
                 notes.append(f"{question.name}: {score.automatic:g} by the tests, {score.manual:g} by hand")
+        notes += (remarks or {}).get(key, [])
         status = BY_HAND if None in points.values() else GRADED
         late = rules.late(result.student, result, lines.get(result.student))
         notes += [late.note] if late.note else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 
@@ -87,9 +88,7 @@ def array(name, value, axes):
     that comes twice must have one size. Every entry must be finite, every axis at least 1 long.
     """
     result = numbers(name, value, f"an array of numbers of shape {axes}")
-    letters = axes.strip("()").replace(" ", "").strip(",").split(",")
-    leading = letters[0] == "..."
-    letters = letters[1:] if leading else letters
+    letters, leading = _letters(axes)
     wrong = result.ndim < len(letters) if leading else result.ndim != len(letters)
     if wrong:
         raise ValueError(f"{name} has shape {result.shape}; expected {axes}")
@@ -103,15 +102,19 @@ def array(name, value, axes):
     return read_only(result)
 
 
+@functools.cache
+def _letters(axes):
+    """Return the letters of a shape in words, and whether leading axes are allowed."""
+    letters = axes.strip("()").replace(" ", "").strip(",").split(",")
+    return (letters[1:], True) if letters[0] == "..." else (letters, False)
+
+
 def finite(name, values):
     """Raise ValueError at the first entry of `values` that is NaN or infinite."""
-    # The sum is finite if every entry is, save for overflow: one pass and no array of booleans.
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = values.sum()
-    if not math.isfinite(total):
-        at = first(~np.isfinite(values))
-        if at is not None:
-            raise ValueError(f"{name}{subscript(at)} is {values[at]}; expected a finite number")
+    found = np.isfinite(values)
+    if not found.all():
+        at = first(~found)
+        raise ValueError(f"{name}{subscript(at)} is {values[at]}; expected a finite number")
 
 
 def at_most(name, values, largest):
@@ -259,6 +262,8 @@ _NO_NUMBERS = {
 
 def _floats(value):
     result = np.array(value)
+    if type(value) is np.ndarray and result.dtype == np.float64:
+        return result
     kind = result.dtype.kind
     if kind == "O":
         # Such as fractions. NumPy would read None as NaN, and a text as the number it spells.

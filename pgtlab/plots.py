@@ -1,11 +1,83 @@
-"""Owns the pictures that several pages share; each draws on an Axes that it is given."""
+"""Owns how the book draws: its style, its canvas, and the pictures that several pages share."""
 
 from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
 
 import numpy as np
 
 from pgtlab import _validate
 from pgtlab.gallery import cells
+
+#: Inches left free at the left, the right, the bottom and the top of a canvas.
+_MARGINS = {
+    "axes": (0.7, 0.14, 0.48, 0.1),
+    "words": (1.0, 0.14, 0.48, 0.1),
+    "map": (0.12, 0.58, 0.36, 0.08),
+    "bare": (0.0, 0.0, 0.0, 0.0),
+}
+
+
+def canvas(height=2.8, *, width=4.8, rows=1, columns=1, room="axes", close=False, **options):
+    """Return a figure and its axes in the style of the book, which stays in force.
+
+    Parameters
+    ----------
+    height, width : float
+        Of the whole, in inches.
+    rows, columns : int
+        How many axes stand one below the other and side by side.
+    room : {"axes", "words", "map", "bare"}
+        What has to find room beside the axes: numbers and names of the axes, words at the left, a colour
+        bar at the right, or nothing.
+    close : bool
+        Whether the axes are parts of one picture, with nothing between them.
+    **options
+        As for `matplotlib.pyplot.subplots`, such as ``sharex=True``.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    axes : matplotlib.axes.Axes, or an array of them
+
+    Raises
+    ------
+    ValueError
+        If `room` is another word.
+
+    Notes
+    -----
+    The margins are inches, not shares: they do not change from one frame to the next, as those do that are
+    fitted to the numbers on the axes.
+
+    Examples
+    --------
+    >>> figure, axes = canvas(2.5)
+    >>> figure.get_size_inches()
+    array([4.8, 2.5])
+    """
+    import matplotlib.pyplot as plt
+
+    if room not in _MARGINS:
+        raise ValueError(f"room is {room!r}; expected one of {', '.join(map(repr, _MARGINS))}")
+    plt.rcParams.update(_style())
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), **options)
+    left, right, bottom, top = _MARGINS[room]
+    figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height)
+    # Between axes that share a scale there are no numbers.
+    below = 0.03 if close else 0.12 if options.get("sharex") else 0.45
+    beside = 0.03 if close else 0.08 if options.get("sharey") else 0.3
+    figure.subplots_adjust(hspace=below, wspace=beside)
+    return figure, axes
+
+
+@cache
+def _style():
+    """Return the settings of the style file."""
+    from matplotlib import rc_params_from_file
+
+    return rc_params_from_file(files("pgtlab") / "book.mplstyle", use_default_template=False)
 
 
 def draw_grid(axes, layout, values, *, vmax, label="", digits=2):

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from pgtlab import FiniteMDP
-from pgtlab.estimators import GAE, ActionValues, Advantages, ReturnToGo, TDErrors, WholeReturn
+from pgtlab.estimators import (
+    GAE,
+    ActionValues,
+    Advantages,
+    NStepReturn,
+    ReturnToGo,
+    TDErrors,
+    WholeReturn,
+)
 from pgtlab.exact.values import Quadratic
 from pgtlab.gallery import one_knob
 
@@ -37,11 +45,12 @@ def by_definition(signal, paths):
                 place = states[t, n], actions[t, n]
                 g = w[t] * (table(*place) if callable(table) else table[place])
             else:
-                lam = signal.lam if isinstance(signal, GAE) else 0.0
+                lam = {GAE: getattr(signal, "lam", None), NStepReturn: 1.0}.get(type(signal), 0.0)
+                last = min(L, t + getattr(signal, "n", L))
                 delta = [
                     r[i, n] + gamma * value(signal.V, i + 1, n) - value(signal.V, i, n) for i in range(L)
                 ]
-                g = sum(lam ** (i - t) * w[i] * delta[i] for i in range(t, L))
+                g = sum(lam ** (i - t) * w[i] * delta[i] for i in range(t, last))
             factors[t, n] = g
     return factors
 
@@ -61,6 +70,9 @@ def some_signals(rng, mdp):
         "action values": ActionValues(Q),
         "advantages": Advantages(Q),
         "TD errors": TDErrors(V),
+        "one step": NStepReturn(V, 1),
+        "two steps": NStepReturn(V, 2),
+        "many steps": NStepReturn(V, 7),
         "GAE 0": GAE(V, 0.0),
         "GAE 0.6": GAE(V, 0.6),
         "GAE 1": GAE(V, 1.0),

@@ -21,8 +21,18 @@ WIDTH = 3
 """In centimetres: what a box has if nobody says otherwise."""
 
 
+class Thing:
+    """What has a weight."""
+
+    def weight(self):
+        """Weight, in grams."""
+
+    def moved(self):
+        """The same, in another place."""
+
+
 @dataclass(frozen=True)
-class Box:
+class Box(Thing):
     """A box.
 
     Parameters
@@ -45,6 +55,9 @@ class Box:
 
     width: int
     label: str = ""
+
+    def weight(self):
+        return 7
 
 
 @singledispatch
@@ -96,6 +109,14 @@ def test_a_function_has_one_signature(reference):
     page = reference()
     assert page.count("size(") == 1
     assert "size(thing)" in page
+
+
+def test_what_a_class_shares_with_others_is_shown_with_it(reference):
+    page = reference()
+    # `Thing` is not on the page: its methods are said with the class that has them, written anew or not.
+    assert "Thing" not in page.replace("Bases: Thing", "")
+    for words in ("weight()", "Weight, in grams.", "moved()", "The same, in another place."):
+        assert page.count(words) == 1
 
 
 def test_attributes_are_one_list_with_types_and_whole_descriptions(reference):

@@ -23,11 +23,14 @@ FLOORS = {
     "_moved": 0,
     "_progress": 0,
     "checks": 0,
+    "quadratic": 0,
     "mdp": 1,
     "policies": 1,
     "studies": 1,
+    "features": 2,
     "gallery": 2,
     "exact": 3,
+    "arrays": 4,
     "rollouts": 4,
     "estimators": 5,
     "critics": 6,
@@ -38,8 +41,40 @@ FLOORS = {
     "widgets": 9,
 }
 
-#: The room of the derivations stands apart.
+#: And inside the room of what is exact a file imports files on lower floors only.
+FLOORS_OF_EXACT = {
+    "digits": 0,
+    "elimination": 0,
+    "endings": 0,
+    "on_the_line": 0,
+    "process": 0,
+    "contrasts": 1,
+    "finite_long_run": 1,
+    "linear_systems": 1,
+    "regression": 2,
+    "finite_chain": 3,
+    "gaussian_chain": 3,
+    "chains": 4,
+    "values": 5,
+    "visits": 5,
+    "gradients": 6,
+    "fisher": 7,
+    "stationary": 7,
+    "__init__": 8,
+}
+
+#: What a reader of the finite case never meets.
+ON_THE_LINE = {
+    "pgtlab.exact.gaussian_chain",
+    "pgtlab.exact.on_the_line",
+    "pgtlab.mdp.linear_quadratic",
+    "pgtlab.policies.linear_gaussian",
+    "pgtlab.quadratic",
+}
+
+#: The room of the derivations stands apart; a formula of the slides shows its proof, and takes nothing else.
 APART = "letters"
+SHOWS = "slides"
 
 #: What a room returns, but nobody builds by name.
 RESULTS = {
@@ -50,7 +85,6 @@ RESULTS = {
     "GaussianVisitation",
     "LinearGaussianChain",
     "LinearQuadraticPaths",
-    "Outcome",
     "Quadratic",
     "StudyError",
 }
@@ -94,6 +128,7 @@ def misplaced(room, tree):
         allowed = (
             other == room
             or (other == "_validate" and room != APART)
+            or (room == SHOWS and name == f"pgtlab.{APART}.PROOFS")
             or (room in FLOORS and FLOORS.get(other, 99) < FLOORS[room])
         )
         if not allowed:
@@ -132,11 +167,59 @@ def test_a_room_imports_rooms_on_lower_floors_only(room):
         ("exact", "from .chains import chain"),
         ("letters", "from pgtlab import _validate"),
         ("plots", "from pgtlab.letters import PROOFS"),
+        ("slides", "from pgtlab.letters import equal"),
         ("mdp", "def f():\n    from pgtlab.exact.chains import chain"),
     ],
 )
 def test_an_import_from_above_would_be_seen(room, line):
     assert misplaced(room, ast.parse(line))
+
+
+def misplaced_in_exact(file, tree):
+    """Return the files of `exact` that one of them imports and its floor does not allow."""
+    names = [name.split(".") for name in imports(tree)]
+    others = {
+        parts[2] if len(parts) > 2 else "__init__" for parts in names if parts[:2] == ["pgtlab", "exact"]
+    }
+    return sorted(each for each in others if FLOORS_OF_EXACT.get(each, 99) >= FLOORS_OF_EXACT[file])
+
+
+@pytest.mark.parametrize("path", trees("exact"))
+def test_a_file_of_what_is_exact_imports_files_on_lower_floors_only(path):
+    assert misplaced_in_exact(Path(path).stem, trees()[path]) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("values", "from pgtlab.exact.gradients import policy_gradient"),
+        ("visits", "from pgtlab.exact.values import state_values"),
+        ("gradients", "from pgtlab.exact import fisher_information"),
+        ("finite_chain", "from pgtlab.exact.chains import chain"),
+        ("finite_chain", "import pgtlab.exact.gaussian_chain"),
+    ],
+)
+def test_an_import_from_above_in_what_is_exact_would_be_seen(file, line):
+    assert misplaced_in_exact(file, ast.parse(line))
+
+
+def read_along(module):
+    """Return the modules of the package that a reader of one meets who follows its imports by name."""
+    found, ahead = set(), [module]
+    while ahead:
+        name = ahead.pop()
+        path = PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py")
+        if name not in found and path.exists():
+            found.add(name)
+            ahead += [each.rsplit(".", 1)[0] for each in imports(ast.parse(path.read_text(encoding="utf-8")))]
+    return found
+
+
+def test_a_reader_of_the_finite_chain_never_meets_a_gaussian():
+    assert read_along("pgtlab.exact.finite_chain") & ON_THE_LINE == set()
+    assert len(read_along("pgtlab.exact.finite_chain")) >= 8
+    # And one would be seen:
+    assert read_along("pgtlab.exact.chains") & ON_THE_LINE
 
 
 @pytest.mark.parametrize("room", [room for room in ROOMS if FLOORS.get(room, 99) <= 8])
@@ -202,9 +285,10 @@ def public(path, tree):
 
 
 def package_names(path):
-    """Return `__all__` of the folder that a file is in, or None for a room of one file."""
+    """Return `__all__` of the folder that a file is in, or of the file; None for one that has none."""
     folder = (PACKAGE / path).parent
-    return None if folder == PACKAGE else set(dunder_all(folder / "__init__.py"))
+    own = folder == PACKAGE
+    return set(dunder_all(PACKAGE / path if own else folder / "__init__.py")) or None
 
 
 def dunder_all(path):
@@ -233,6 +317,30 @@ def test_the_package_exports_floors_1_to_7():
     constants = {name for name in pgtlab.__all__ if isinstance(getattr(pgtlab, name), tuple | list | dict)}
     assert set(pgtlab.__all__) - constants == names
     assert all(hasattr(pgtlab, name) for name in pgtlab.__all__)
+
+
+@pytest.mark.parametrize("room", ["", *[f".{room}" for room in ROOMS if not room.startswith("_")]])
+def test_every_name_that_is_exported_is_there(room):
+    names = {}
+    exec(f"from pgtlab{room} import *", names)
+    assert [name for name in getattr(sys.modules[f"pgtlab{room}"], "__all__", []) if name not in names] == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_name_hides_the_file_of_a_room(path):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    name = ".".join(parts).removesuffix(".__init__")
+    found = {}
+    # Looked up name by name, as a reader does it, and not in `sys.modules` at once.
+    exec(f"import {name} as file", found)
+    assert found["file"] is sys.modules[name]
+
+
+def test_no_file_name_stands_twice_on_a_floor():
+    """A room of one file has its name; beside it `__init__` says what a room exports."""
+    for floor in set(FLOORS.values()):
+        names = [p.stem for p in SOURCES if FLOORS.get(room_of(p)) == floor and p.stem != "__init__"]
+        assert sorted(names) == sorted(set(names)), floor
 
 
 def test_every_folder_says_what_it_exports():
@@ -283,6 +391,80 @@ def test_randomness_comes_in_as_a_keyword_that_is_last_and_has_no_default():
 @pytest.mark.parametrize("name", ["FiniteMDP", "LinearQuadraticMDP", "SoftmaxPolicy", "LinearGaussianPolicy"])
 def test_the_classes_are_frozen(name):
     assert getattr(pgtlab, name).__dataclass_params__.frozen
+
+
+#: Rooms that may tell the kinds of problem apart: each class there owns what depends on its kind.
+OWNERS = {"mdp", "policies", "exact", "rollouts"}
+
+#: And in how many places the others do.
+MOST_PLACES = 47
+
+KINDS = {
+    "FiniteChain",
+    "FiniteMDP",
+    "FinitePaths",
+    "FinitePolicy",
+    "LinearGaussianChain",
+    "LinearGaussianPolicy",
+    "LinearQuadraticMDP",
+    "LinearQuadraticPaths",
+    "Quadratic",
+    "SoftmaxPolicy",
+}
+
+
+def tells_apart(tree):
+    """Return where a file asks of what kind something is."""
+    found = []
+    for node in ast.walk(tree):
+        names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+        called = ast.unparse(node.func).split(".")[-1] if isinstance(node, ast.Call) else ""
+        asks = called in ("isinstance", "instance") or ast.unparse(node).startswith("type(")
+        if isinstance(node, ast.Call | ast.Compare) and asks and names & KINDS:
+            found.append(ast.unparse(node))
+        if called == "getattr" and "'is_tabular'" in ast.unparse(node):
+            found.append(ast.unparse(node))
+        if isinstance(node, ast.FunctionDef) and "register" in decorators(node):
+            found.append(f"@register {node.name}")
+    return found
+
+
+def test_few_rooms_tell_the_kinds_of_problem_apart():
+    rooms = [room for room in ROOMS if room not in OWNERS]
+    found = {path: tells_apart(tree) for room in rooms for path, tree in trees(room).items()}
+    assert sum(map(len, found.values())) <= MOST_PLACES, {path: each for path, each in found.items() if each}
+
+
+@pytest.mark.parametrize(
+    ("code", "places"),
+    [
+        ("isinstance(mdp, FiniteMDP)", 1),
+        ("_validate.instance('policy', policy, LinearGaussianPolicy)", 1),
+        ("type(policy) is SoftmaxPolicy", 1),
+        ("getattr(policy, 'is_tabular', False)", 1),
+        ("@f.register\ndef _(mdp: FiniteMDP): pass", 1),
+        ("isinstance(rng, np.random.Generator) and policy.is_tabular", 0),
+    ],
+)
+def test_a_place_that_tells_them_apart_would_be_seen(code, places):
+    assert len(tells_apart(ast.parse(code))) == places
+
+
+def hints(node):
+    """Say for each parameter of a function, and for what it returns, whether its type is written down."""
+    args = node.args
+    every = [*args.posonlyargs, *args.args, args.vararg, *args.kwonlyargs, args.kwarg]
+    given = [each.annotation for each in every if each is not None and each.arg not in ("self", "cls")]
+    return [each is not None for each in [*given, node.returns]]
+
+
+@pytest.mark.parametrize("path", trees())
+def test_type_hints_stand_in_the_widgets_in_every_function_and_elsewhere_in_none(path):
+    functions = [node for node in ast.walk(trees()[path]) if isinstance(node, ast.FunctionDef)]
+    offered = [node for node in functions if not node.name.startswith("_")]
+    everywhere = path.startswith("widgets")
+    wrong = [n.name for n in offered if not (all(hints(n)) if everywhere else not any(hints(n)))]
+    assert wrong == []
 
 
 # --- docstrings ------------------------------------------------------------------------------------
@@ -352,16 +534,37 @@ def test_every_public_name_has_a_docstring_with_its_sections(name):
             continue
         short = decorators(method) & {"property", "cached_property", "abstractmethod"}
         if not short and node.name not in DISPLAYED:
-            missing[method.name] = lacks(method)
+            # What the base says of a method stands for those in its place.
+            silent = not ast.get_docstring(method) and inherited(node, method.name)
+            missing[method.name] = [] if silent else lacks(method)
         elif not documents(node, method):
             missing[method.name] = ["a docstring, or a line under Attributes of the class"]
     assert {each: what for each, what in missing.items() if what} == {}
 
 
+CLASSES = {
+    node.name: node for tree in trees().values() for node in tree.body if isinstance(node, ast.ClassDef)
+}
+
+
+def bases(node):
+    """Return the classes of the package that a class is derived from, the nearest first."""
+    direct = [CLASSES[each.id] for each in node.bases if getattr(each, "id", None) in CLASSES]
+    return direct + [far for each in direct for far in bases(each)]
+
+
+def inherited(node, name):
+    """Return the docstring of the method of this name in the nearest base of a class that has one."""
+    methods = [each for base in bases(node) for each in base.body if getattr(each, "name", None) == name]
+    return next(filter(None, map(ast.get_docstring, methods)), None)
+
+
 def documents(node, method):
-    """Say whether a property has a docstring of its own or is among the Attributes of its class."""
-    attributes = sections(ast.get_docstring(node) or "").get("Attributes", "")
-    return bool(ast.get_docstring(method)) or method.name in documented(attributes)
+    """Say whether a property, here or in a base, has a docstring or is among the Attributes of its class."""
+    if ast.get_docstring(method) or inherited(node, method.name):
+        return True
+    lines = [sections(ast.get_docstring(each) or "").get("Attributes", "") for each in (node, *bases(node))]
+    return any(method.name in documented(each) for each in lines)
 
 
 def test_the_constructors_arguments_are_the_parameters_of_the_class():

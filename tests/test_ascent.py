@@ -42,6 +42,7 @@ from pgtlab.ascent import (
     ExactNaturalActorCritic,
     GradientAscent,
     HoldFixed,
+    IncrementalNaturalActorCritic,
     NaturalActorCritic,
     NaturalGradientAscent,
     QActorCritic,
@@ -355,6 +356,31 @@ def test_the_actor_critics_are_what_their_formulas_say_on_the_real_line():
         assert_allclose(found, np.einsum("tn,tnk->k", factor, score) / 30, rtol=1e-9, atol=1e-10)
         for one, other in zip(after if isinstance(after, tuple) else (after,), expected, strict=True):
             assert_allclose(one, other, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("problem", [now_or_later, linear_quadratic])
+def test_features_that_are_left_out_span_the_values(problem):
+    # A table has one for each cell; on the real line they are the squares, and 1.
+    def both_squares(x, u):
+        return np.stack([x**2, x * u, u**2, np.ones_like(x)], axis=-1)
+
+    finite = problem is now_or_later
+    states, pairs = ("tabular", "tabular") if finite else (squares, both_squares)
+    common = {"critic_step_size": 0.01, "n_episodes": 30, "horizon": 6}
+    both = {"pair_features": pairs, "state_features": states}
+    for kind in (QActorCritic, AdvantageActorCritic, TDErrorActorCritic, IncrementalNaturalActorCritic):
+        given = {name: each for name, each in both.items() if name in kind.__dataclass_fields__}
+        runs = [
+            ascend(*problem(), rule=rule, step_size=1e-3, n_steps=5, rng=np.random.default_rng(9))
+            for rule in (kind(**common), kind(**given, **common))
+        ]
+        assert_allclose(runs[0].parameters, runs[1].parameters, rtol=1e-12)
+    rules = [traces(0.5, 6, critic_step_size=0.1, state_features=each) for each in (None, states)]
+    runs = [
+        ascend(*problem(), rule=rule, step_size=1e-3, n_steps=20, rng=np.random.default_rng(9))
+        for rule in rules
+    ]
+    assert_allclose(runs[0].parameters, runs[1].parameters, rtol=1e-12)
 
 
 def test_a_critic_that_cannot_tell_states_apart_turns_the_corridor_round():
@@ -748,32 +774,41 @@ def test_the_settings_of_a_rule_must_make_sense(make, kind, words):
             TDErrorActorCritic(state_features=np.ones((3, 1)), **both()),
             now_or_later,
             ValueError,
-            "state_features has shape (3,); expected (2,) and an axis of features, for this mdp",
+            "state_features has shape (3, 1); expected (2, M), a row of features for each state",
         ),
         (
             QActorCritic(pair_features=np.ones((2, 3, 1)), **both()),
             now_or_later,
             ValueError,
-            "pair_features has shape (2, 3); expected (2, 2) and an axis of features, for this mdp",
+            "pair_features has shape (2, 3, 1); expected (2, 2, L), a row of features for each state and "
+            "action",
         ),
         (
             TDErrorActorCritic(state_features=squares, **both()),
             now_or_later,
             TypeError,
-            "state_features is a function; expected 'tabular' or an array for a finite problem",
+            "state_features is a function; expected 'tabular' or an array of shape (2, M) for a finite "
+            "problem",
         ),
         (
             TDErrorActorCritic(state_features="tabular", **both(horizon=5)),
             linear_quadratic,
             TypeError,
-            "state_features is no function; expected one of x that returns (..., L), "
-            "for a linear-quadratic problem",
+            "state_features is 'tabular'; expected a function of x that returns (..., M), "
+            "for a linear-quadratic problem, which has no table",
         ),
         (
             QActorCritic(pair_features=lambda x, u: x, **both(horizon=5)),
             linear_quadratic,
             ValueError,
-            "pair_features(x, u) has shape (1,) at arguments of shape (1,); expected (1, 'L')",
+            "pair_features(x, u) has shape (1,); expected (1,), as its arguments have it, and an axis of "
+            "features",
+        ),
+        (
+            QActorCritic(pair_features=lambda x, u: np.full((*x.shape, 2), np.inf), **both(horizon=5)),
+            linear_quadratic,
+            ValueError,
+            "pair_features(x, u) at [0, 0] is inf; expected a finite number",
         ),
     ],
 )
@@ -791,13 +826,6 @@ def test_a_direction_must_have_the_shape_of_the_parameters():
     words = "direction of Wide has shape (3,); expected (2,) as parameters"
     with pytest.raises(ValueError, match=exactly(words)):
         ascend(*two_states(), rule=Wide(), step_size=0.1, n_steps=1)
-
-
-def test_the_problem_of_the_traces_must_be_one():
-    for quantity, arguments in (("_start", ()), ("_made", (0, 0))):
-        function = getattr(__import__("pgtlab.ascent.traces", fromlist=[quantity]), quantity)
-        with pytest.raises(TypeError, match="^mdp must be a FiniteMDP or a LinearQuadraticMDP, got str$"):
-            function("mdp", *arguments, rng=np.random.default_rng(0))
 
 
 # --- runs that end before their time ----------------------------------------------------------------

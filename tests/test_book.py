@@ -36,7 +36,7 @@ extension = load(BOOK / "_ext" / "pgtbook.py")
 
 NOTEBOOKS = form.notebooks()
 PAGES = sorted(path for path in BOOK.rglob("*.md") if ".ipynb_checkpoints" not in path.parts)
-HIDDEN = {"remove-cell", "remove-input", "hide-cell", "hide-input"}
+HIDDEN = {"remove-cell", "remove-input", "hide-cell", "hide-input", "check", "try-check"}
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -140,6 +140,8 @@ BANNED_CODE = {
     r"np\.random\.(?!default_rng|Generator|SeedSequence)": "the global generator of NumPy",
     r"\bimport \*": "a star import",
     r"\bset_title\(|\bsuptitle\(|\bplt\.title\(": "a title, where the caption should say it",
+    r"\bsubplots_adjust\(|\bplt\.(figure|subplots)\(": "margins of its own; plots.canvas has the book's",
+    r"color=\"#|[\"']#[0-9a-f]{6}[\"']": "a colour of its own; C0 to C7 are those of the book",
     r"\b(interact|interactive|interactive_output)\(|\bwidgets\.Output\b": "a widget that stalls the build",
 }
 
@@ -338,6 +340,21 @@ def test_normal_form_drops_images_and_counts_from_one():
     assert cell["outputs"][1]["execution_count"] == 1
 
 
+def test_normal_form_keeps_the_text_of_a_check_and_any_other_page():
+    text = "a  1\nb  1\nagree within 1e-10"
+    fold = f'<details class="pgt-check"><summary>a and b agree</summary><pre>{text}</pre></details>'
+    table = "<table><tr><td>1</td></tr></table>"
+    outputs = [
+        nbformat.v4.new_output("display_data", {"text/plain": text, "text/html": page})
+        for page in (fold, table)
+    ]
+    stored = form.normal_form(notebook_with(*outputs))["cells"][1]["outputs"]
+    assert [output["data"] for output in stored] == [
+        {"text/plain": text},
+        {"text/plain": text, "text/html": table},
+    ]
+
+
 def test_normal_form_joins_pieces_of_a_stream():
     pieces = [nbformat.v4.new_output("stream", name="stdout", text=text) for text in ("left\n", "right\n")]
     (output,) = form.normal_form(notebook_with(*pieces))["cells"][1]["outputs"]
@@ -449,6 +466,24 @@ def test_failing_notebook_is_named_and_left_as_it_was(tmp_path):
 )
 def test_a_long_formula_breaks_behind_its_outer_relations(formula, parts):
     assert extension.breakable_parts(formula) == parts
+
+
+def test_the_numbers_of_equations_tell_the_page():
+    toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    assert extension.page_mark(toc, "book/problem") == "0"
+    assert extension.page_mark(toc, "book/theorem") == "3"
+    assert extension.page_mark(toc, "book/average") == "A"
+    marks = [extension.page_mark(toc, page) for page in WITH_EQUATIONS]
+    assert len(marks) == len(set(marks))  # no number means two equations
+    assert [extension.lettered(n) for n in (1, 26, 27, 52, 53)] == ["a", "z", "aa", "az", "ba"]
+
+
+# The pages that have equations of their own, beside those of the slides.
+WITH_EQUATIONS = [
+    path.relative_to(ROOT).with_suffix("").as_posix()
+    for path in [*PAGES, *NOTEBOOKS]
+    if re.search(r"^\$\$ \(eq-[a-z]", prose(path), re.MULTILINE)
+]
 
 
 def test_a_formula_keeps_its_full_stop():

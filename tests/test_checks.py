@@ -1,5 +1,8 @@
 """`checks`: what passes, what does not, and the words in which it is said."""
 
+import html
+import re
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -929,3 +932,87 @@ def test_parameters_beside_which_a_step_is_lost_are_refused():
     for large in (6e5, -1e308):
         with pytest.raises(ValueError, match=r"^parameters\[1\] is .*: beside it the steps of 0\.0001"):
             checks.sound_policy(SoftmaxPolicy.tabular([[0.0, large]]))
+
+
+# --- one line in a notebook ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """What is displayed, as if a notebook ran."""
+    shown = []
+    notebook = SimpleNamespace(get_ipython=object)
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=shown.append))
+    return shown
+
+
+def line_of(fold):
+    """What a fold shows before it is opened."""
+    page = fold._repr_html_()
+    opened = re.fullmatch(
+        r'<details class="pgt-check"><summary>(.*)</summary><pre>(.*)</pre></details>', page, re.DOTALL
+    )
+    assert html.unescape(opened[2]) == repr(fold)
+    return html.unescape(opened[1])
+
+
+@pytest.mark.parametrize(
+    ("sides", "line"),
+    [
+        ({"a": 1.5, "b_c": 1.5}, "a and b c agree within 1e-10: 1.5"),
+        ({"a": [1, 2], "b": [1, 2], "c": [1, 2]}, "a, b and c agree within 1e-10: [1, 2]"),
+        ({"a": 1.0, "b": 1.25, "within": 0.5}, "a 1 and b 1.25 agree within 0.5"),
+        ({"a": np.arange(20), "b": np.arange(20)}, "a and b agree within 1e-10 (20 numbers each)"),
+        ({"a": np.eye(2), "b": np.eye(2)}, "a and b agree within 1e-10 (4 numbers each)"),
+    ],
+    ids=["number", "few", "apart", "many", "matrix"],
+)
+def test_in_a_notebook_an_agreement_is_one_line_that_unfolds(sides, line, displayed, capsys):
+    checks.agree(**sides)
+    assert capsys.readouterr().out == ""
+    (fold,) = displayed
+    assert line_of(fold) == line
+    displayed.clear()
+    sys.modules["IPython"].get_ipython = lambda: None  # loaded, but no notebook runs
+    checks.agree(**sides)
+    assert displayed == []
+    assert capsys.readouterr().out == f"{fold!r}\n"
+
+
+def test_in_a_notebook_what_is_wrong_still_fails(displayed):
+    with pytest.raises(AssertionError, match="a is 1 but b is 2"):
+        checks.agree(a=1.0, b=2.0)
+    assert displayed == []
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "exact", "line"),
+    [
+        (0.75, 0.25, 0.5, "estimate 0.75: within 12.9 standard errors of the exact value"),
+        (np.ones(4), np.ones(4), np.ones(4), "estimate (4 numbers): within"),
+        ([0.0, 0.5], [0.0, 1.0], [0.1, 0.5], "estimate [0, 0.5]: no verdict for 1 of 2 components; within"),
+    ],
+    ids=["number", "many", "unseen"],
+)
+def test_in_a_notebook_an_estimate_is_one_line_that_unfolds(mean, error, exact, line, displayed):
+    degrees = (
+        {"degrees_of_freedom": 3, "event_size": 0.1} if line.count("verdict") else {"degrees_of_freedom": 3}
+    )
+    tosses = SimpleNamespace(mean=np.array(mean), standard_error=np.array(error), **degrees)
+    # Student's t for three degrees of freedom has 0.0005 of its mass beyond 12.92.
+    checks.consistent(estimate=tosses, exact=exact, false_alarm=1e-3)
+    (fold,) = displayed
+    assert line_of(fold).startswith(line)
+    assert "such checks" in repr(fold)
+
+
+def test_in_a_notebook_a_policy_and_its_draws_are_a_line_each(displayed):
+    policy = SoftmaxPolicy([[[1.0], [0.0]]], [0.5])
+    checks.sound_policy(policy)
+    checks.sound_sampling(policy, rng=np.random.default_rng(1))
+    lines = [line_of(fold) for fold in displayed]
+    assert lines[0].startswith(
+        "a sound policy: parameters, probabilities, scores, with_parameters and batches"
+    )
+    assert lines[1].startswith("sound draws: ")

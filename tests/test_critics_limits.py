@@ -361,7 +361,7 @@ def test_one_constant_for_all_states_is_a_bias_that_is_known_beforehand():
 # --- batches and errors ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("batch", BATCHES[1:])
+@pytest.mark.parametrize("batch", [batch for batch in BATCHES if batch])
 def test_a_batch_is_a_loop(batch):
     mdp, policies = random_problem(np.random.default_rng(13), features="redundant", batch=batch, n_shut=1)
     phi = np.random.default_rng(14).normal(size=(4, 2))
@@ -420,19 +420,47 @@ def test_lambda_is_a_number_between_0_and_1(make):
 
 def test_state_features_of_the_wrong_kind_are_refused():
     mdp, policy = random_problem(np.random.default_rng(23))
-    with pytest.raises(ValueError, match=exactly("state_features has shape (4,); expected (S, d)")):
+    with pytest.raises(ValueError, match=exactly("state_features has shape (4,); expected (S, M)")):
         ValueAndScore(np.zeros(4))
     with pytest.raises(
         ValueError,
-        match=exactly("state_features has shape (3, 2); expected (S, d) = (4, d), a row for each state"),
+        match=exactly("state_features has shape (3, 2); expected (4, M), a row of features for each state"),
     ):
         LSTDQ(0.5, np.ones((3, 2))).fixed_point(mdp, policy)
-    with pytest.raises(TypeError, match="^state_features is a function; expected an array of shape"):
-        ValueAndScore(np.cos).bias(mdp, policy)
+    # At lambda = 1 the features have no say, and still have to fit.
+    with pytest.raises(ValueError, match=r"^state_features has shape \(3, 2\)"):
+        LSTDQ(1.0, np.ones((3, 2))).fixed_point(mdp, policy)
+    words = (
+        "state_features is a function; expected 'tabular' or an array of shape (4, M) for a finite problem"
+    )
+    for use in (ValueAndScore(np.cos).bias, LSTDQ(1.0, np.cos).fixed_point):
+        with pytest.raises(TypeError, match=exactly(words)):
+            use(mdp, policy)
+    words = "state_features is 'onehot'; expected 'tabular', an array (S, M) or a function"
+    for make in (ValueAndScore, lambda features: LSTDQ(0.5, features)):
+        with pytest.raises(ValueError, match=exactly(words)):
+            make("onehot")
     mdp, policy = linear_quadratic()
     for use in (ValueAndScore(np.cos).fixed_point, LSTDQ(0.5, np.cos).bias, LSTDQ(0.5, np.cos).state_values):
-        with pytest.raises(ValueError, match="^state_features are given; for the linear-quadratic problem"):
+        with pytest.raises(ValueError, match="^state_features is a function; for the linear-quad"):
             use(mdp, policy)
+    # A word for a table is none for the real line.
+    for features, got in (("tabular", "'tabular'"), (np.ones((4, 1)), "an array")):
+        words = (
+            f"state_features is {got}; expected a function of x that returns (..., M), for a "
+            "linear-quadratic problem, which has no table"
+        )
+        for use in (ValueAndScore(features).fixed_point, LSTDQ(0.5, features).bias):
+            with pytest.raises(TypeError, match=exactly(words)):
+                use(mdp, policy)
+
+
+def test_the_word_for_a_feature_for_each_state_is_the_same_as_none_at_all():
+    mdp, policy = random_problem(np.random.default_rng(24))
+    for one, other in ((ValueAndScore("tabular"), ValueAndScore()), (LSTDQ(0.3, "tabular"), LSTDQ(0.3))):
+        assert_allclose(one.fixed_point(mdp, policy), other.fixed_point(mdp, policy), rtol=1e-12)
+        assert_allclose(one.state_values(mdp, policy), state_values(mdp, policy), rtol=1e-12)
+        assert_allclose(one.bias(mdp, policy), 0.0, atol=0)
 
 
 def test_the_critics_are_frozen():

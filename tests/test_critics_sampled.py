@@ -16,6 +16,7 @@ from pgtlab.critics import (
     TD,
     CorrectedEpisodicNAC,
     EpisodicNAC,
+    Learner,
     LiteralUpdate,
     MonteCarlo,
     ValueAndScore,
@@ -42,7 +43,11 @@ CRITICS = [
 ]
 
 #: Those that also learn step by step.
-LEARNERS = [MonteCarlo(), LiteralUpdate(), TD(0.4), TD(1.0), ValueAndScore(), ValueAndScore(COARSE)]
+LEARNERS = [critic for critic in CRITICS if isinstance(critic, Learner)]
+
+#: Those of both that say nothing of how many states there are, and so fit every problem.
+OF_ANY_PROBLEM = [critic for critic in CRITICS if getattr(critic, "state_features", None) is None]
+LEARNERS_OF_ANY_PROBLEM = [critic for critic in OF_ANY_PROBLEM if isinstance(critic, Learner)]
 
 
 def name_of(critic):
@@ -271,7 +276,7 @@ def test_learning_finds_the_limit_of_its_own_update_and_no_other():
                 assert bounds[critic] + bounds[other] < 4.5
 
 
-@pytest.mark.parametrize("critic", LEARNERS[:5], ids=name_of)
+@pytest.mark.parametrize("critic", LEARNERS_OF_ANY_PROBLEM, ids=name_of)
 def test_a_run_that_diverges_stops_with_what_it_has(critic):
     mdp, policy = now_or_later()
     paths = rollout(mdp, policy, n_episodes=1000, rng=np.random.default_rng(7))
@@ -333,7 +338,7 @@ def test_the_published_episodic_critic_has_the_other_sign():
 
 
 @pytest.mark.parametrize("horizon", [30, GeometricHorizon(0.8)], ids=["fixed", "random"])
-@pytest.mark.parametrize("critic", [*CRITICS[:3], CRITICS[4], LSTDQ(0.5), *CRITICS[-2:]], ids=name_of)
+@pytest.mark.parametrize("critic", OF_ANY_PROBLEM, ids=name_of)
 def test_fits_to_linear_quadratic_paths(critic, horizon):
     # gamma = 0.5, so that 30 steps leave 1e-9 out; a random horizon, nothing. In the gain the literal limit
     # is positive and every remedy's negative. The error rates are those of the test above.
@@ -382,7 +387,7 @@ def test_a_function_gives_the_state_features_of_linear_quadratic_paths():
 
 @pytest.mark.parametrize("critic", CRITICS, ids=name_of)
 def test_what_is_no_record_of_paths_is_refused(critic):
-    words = exactly("paths must be FinitePaths or LinearQuadraticPaths, as rollout returns them; got list")
+    words = exactly("paths must be what rollout returns, got list")
     with pytest.raises(TypeError, match=words):
         critic.fit([1, 2])
     if hasattr(critic, "learn"):
@@ -417,7 +422,7 @@ def test_what_is_no_record_of_paths_is_refused(critic):
         ({"step_size": 0.1, "start": [np.inf]}, ValueError, "start[0] is inf; expected a finite number"),
     ],
 )
-@pytest.mark.parametrize("critic", LEARNERS[:5], ids=name_of)
+@pytest.mark.parametrize("critic", LEARNERS_OF_ANY_PROBLEM, ids=name_of)
 def test_settings_out_of_range_are_refused(critic, given, kind, words):
     paths = rollout(*now_or_later(), n_episodes=5, rng=np.random.default_rng(13))
     with pytest.raises(kind, match=exactly(words)):
@@ -426,18 +431,28 @@ def test_settings_out_of_range_are_refused(critic, given, kind, words):
 
 def test_state_features_that_do_not_fit_the_paths_are_refused():
     paths = rollout(*now_or_later(), n_episodes=5, rng=np.random.default_rng(14))
-    words = exactly("state_features has shape (3, 2); expected (S, d) = (2, d), a row for each state")
+    words = exactly("state_features has shape (3, 2); expected (2, M), a row of features for each state")
     with pytest.raises(ValueError, match=words):
         LSTDQ(0.5, COARSE).fit(paths)
-    with pytest.raises(TypeError, match="^state_features is a function; expected an array of shape"):
+    with pytest.raises(TypeError, match="^state_features is a function; expected 'tabular' or an array"):
         ValueAndScore(np.cos).learn(paths, 0.1)
     paths = rollout(*linear_quadratic(), n_episodes=5, horizon=4, rng=np.random.default_rng(15))
-    with pytest.raises(TypeError, match="^state_features is an array; expected a function of the states"):
+    with pytest.raises(TypeError, match="^state_features is an array; expected a function of x that returns"):
         ValueAndScore(COARSE).fit(paths)
-    with pytest.raises(
-        ValueError, match=exactly("state_features returned shape (5,) for 5 states; expected (5, d)")
-    ):
+    words = (
+        "state_features(x) has shape (5,); expected (5,), as its arguments have it, and an axis of features"
+    )
+    with pytest.raises(ValueError, match=exactly(words)):
         LSTDQ(0.5, np.cos).fit(paths)
+
+
+def test_the_word_for_a_feature_for_each_state_is_the_same_as_none_at_all():
+    paths = rollout(*in_quarters(8, 0.9), n_episodes=20, rng=np.random.default_rng(15))
+    for make in (ValueAndScore, lambda *features: LSTDQ(0.4, *features)):
+        assert_allclose(make("tabular").fit(paths), make().fit(paths), rtol=1e-12)
+    assert_allclose(ValueAndScore("tabular").learn(paths, 0.1), ValueAndScore().learn(paths, 0.1), rtol=1e-12)
+    # One number for each state by hand, too.
+    assert_allclose(LSTDQ(0.4, np.eye(3)).fit(paths), LSTDQ(0.4).fit(paths), rtol=1e-9)
 
 
 # --- what weighs next to nothing -------------------------------------------------------------------------

@@ -29,7 +29,6 @@ from pgtlab.estimators import (
     ReturnToGo,
     TDErrors,
     WholeReturn,
-    estimate,
     estimate_gradient,
     fitted_values,
     reinforce,
@@ -38,6 +37,7 @@ from pgtlab.estimators import (
 from pgtlab.estimators.expectations import mean_of_estimate
 from pgtlab.gallery import linear_quadratic, one_knob, short_corridor, two_states
 from pgtlab.rollouts import GeometricHorizon, rollout
+from pgtlab.rollouts import paths as records
 from tests import routes
 from tests.enumeration import (
     all_paths,
@@ -297,7 +297,7 @@ def test_it_makes_no_difference_how_many_groups_are_counted_at_a_time(monkeypatc
     paths = rollout(mdp, policy, n_episodes=1003, horizon=6, rng=rng)
     at_once = estimate_gradient(paths, ReturnToGo())
     for few in (1, 5000):
-        monkeypatch.setattr(estimate, name, few)
+        monkeypatch.setattr(records, name, few)
         found = estimate_gradient(paths, ReturnToGo())
         assert_allclose(found.mean, at_once.mean, rtol=1e-12)
         assert_allclose(found.standard_error, at_once.standard_error, rtol=1e-12)

@@ -30,7 +30,7 @@ from pgtlab import (
     state_values,
     state_visitation,
 )
-from pgtlab.exact import FiniteChain, LinearGaussianChain, finite_chain
+from pgtlab.exact import FiniteChain, LinearGaussianChain, linear_systems
 from pgtlab.exact.elimination import Elimination, Eliminations
 from tests import routes
 from tests.extremes.exact import Given, floats, solve
@@ -70,18 +70,19 @@ def test_an_absent_scipy_is_looked_for_once_and_found_when_it_comes(monkeypatch)
         raise ModuleNotFoundError("No module named 'scipy'", name="scipy")
 
     with monkeypatch.context() as without:
-        without.setattr(finite_chain, "_scipy_absent", False)
-        without.setattr(finite_chain, "import_module", absent)
+        without.setattr(linear_systems, "_scipy_absent", False)
+        without.setattr(linear_systems, "import_module", absent)
         without.delitem(sys.modules, "scipy")
+        without.delitem(sys.modules, "scipy.linalg.lapack")
         for discount in (0.5, 0.6):
             process = chain(FiniteMDP(RING.transition, RING.reward, RING.initial, discount), ONLY)
             values = process.solve(process.reward)
             assert_allclose(values, process.reward + discount * process.transition @ values)
         assert searched == ["scipy.linalg.lapack"]
         without.undo()
-        finite_chain._scipy_absent = True
-        assert finite_chain.lapack().dgetrf
-    finite_chain._scipy_absent = False
+        linear_systems._scipy_absent = True
+        assert linear_systems.lapack().dgetrf
+    linear_systems._scipy_absent = False
 
 
 # --- the two systems -------------------------------------------------------------------------------
@@ -479,7 +480,7 @@ def test_a_long_walk_takes_the_steps_that_its_recursion_says(n_states, form, mon
 @pytest.mark.parametrize(("n_states", "discount"), [(17, 1.0), (1, 1 - 1e-9)])
 def test_many_sparse_states_with_an_end_too_far_off_are_refused(n_states, discount, monkeypatch):
     # They are too many to be made dense, and a factorisation would lose more than 8 digits.
-    monkeypatch.setattr(finite_chain, "_FEW_STATES", 0)
+    monkeypatch.setattr(linear_systems, "_FEW_STATES", 0)
     assert expected_steps(n_states, 0.2) > 1e8 or discount < 1
     mdp = as_sparse(drunkard(n_states, 0.2, discount))
     if discount < 1:
@@ -493,7 +494,7 @@ def test_many_sparse_states_with_an_end_too_far_off_are_refused(n_states, discou
 
 
 def test_many_sparse_states_with_a_long_way_to_the_end_keep_eight_digits(monkeypatch):
-    monkeypatch.setattr(finite_chain, "_FEW_STATES", 0)
+    monkeypatch.setattr(linear_systems, "_FEW_STATES", 0)
     steps = expected_steps(12, 0.2)
     assert 1e7 < steps < 1e8
     mdp = as_sparse(drunkard(12, 0.2))
@@ -812,3 +813,14 @@ def test_the_distance_from_the_edge_is_right_to_the_last_digit(gain):
     one = chain(mdp, LinearGaussianPolicy(gain, 0.0))
     assert_allclose(one.margin(mdp.discount), margin[0], rtol=1e-15)
     assert_allclose(one.curvature, float((1 + k * k) / Fraction(margin[0])), rtol=1e-14)
+
+
+def test_whether_the_values_exist_can_be_asked_before_they_are_needed():
+    chain(RING, ONLY).check_values()
+    endless = FiniteMDP(np.ones((1, 1, 1)), [[1.0]], [1.0], 1.0)
+    with pytest.raises(ValueError, match="discount is 1 and the episode need not end"):
+        chain(endless, SoftmaxPolicy.tabular([[0.0]])).check_values()
+    mdp, policy = random_linear_quadratic(np.random.default_rng(8))
+    chain(mdp, policy).check_values()
+    with pytest.raises(ValueError, match="or the expected return does not exist"):
+        chain(mdp, LinearGaussianPolicy(1e6, 0.0)).check_values()

@@ -428,3 +428,13 @@ def test_a_closed_loop_that_is_not_stable_has_no_long_run(gain):
 def test_what_is_no_problem_is_refused(quantity):
     with pytest.raises(TypeError, match=exactly("mdp must be a FiniteMDP or a LinearQuadraticMDP, got int")):
         quantity(3, None)
+
+
+def test_the_discount_plays_no_part():
+    # One state, which is never left: the average is p = P(first action), and dp/dtheta = p (1 - p) = 3/16.
+    policy = SoftmaxPolicy.tabular([[np.log(3.0), 0.0]])
+    for discount in (0.0, 0.9, 1.0):
+        mdp = FiniteMDP([[[1.0], [1.0]]], [[1.0, 0.0]], [1.0], discount)
+        assert_allclose(average_reward(mdp, policy), 0.75, rtol=1e-15)
+        assert_allclose(average_reward_gradient(mdp, policy), [3 / 16, -3 / 16], rtol=1e-14)
+        assert_allclose(differential_action_values(mdp, policy), [[0.25, -0.75]], rtol=1e-14)

@@ -3,8 +3,10 @@
 import dataclasses
 import functools
 import hashlib
+import html
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,7 +19,8 @@ from sympy.core.function import AppliedUndef
 
 import pgtlab
 from pgtlab import gallery, letters
-from pgtlab.letters import FURTHER_PROOFS, GALLERY_PROOFS, PROOFS, Line, Proof, equal, over_actions
+from pgtlab.letters import FURTHER_PROOFS, GALLERY_PROOFS, PROOFS, Line, Proof, equal, over_actions, typeset
+from pgtlab.letters.equality import reduction
 from tests.problems import exactly, random_problem
 
 #: How many numbered formulas each slide has.
@@ -101,6 +104,102 @@ def test_a_wrong_line_is_named_with_both_sides():
     mistaken = Proof("8.5", lambda: [Line("the transpose left out", rho, p0 + gamma * P * rho)])
     with pytest.raises(AssertionError, match=r"\(8\.5\), line 1, the transpose left out: .* is not "):
         mistaken.check()
+
+
+# --- proofs that show themselves -------------------------------------------------------------------
+
+SHOWN = ["7.2", "7.4", "8.5", "13.1", "21.1", "20.2", "point 6", "point 9", "two_states"]
+
+
+def shown(id):
+    return Proof(id, lambda: lines(id))._repr_mimebundle_()
+
+
+@pytest.mark.parametrize("id", SHOWN)
+def test_a_proof_shows_each_line_with_its_reason_and_the_difference_that_becomes_0(id, capsys):
+    bundle = shown(id)
+    Proof(id, lambda: lines(id)).check()
+    assert bundle["text/plain"] + "\n" == capsys.readouterr().out
+    page = bundle["text/html"]
+    steps = page.split("<li>")[1:]
+    assert len(steps) == len(lines(id))
+    for line, step in zip(lines(id), steps, strict=True):
+        assert html.escape(line.reason) in step
+        assert step.count("<details>") == step.count("</details>") == 1
+        assert r'<dd><div class="math">\[0\]</div></dd></dl>' in step
+    # Whatever a formula holds, the page's tags are those that are meant.
+    assert set(re.findall(r"<(\w+)", page)) <= {
+        "div",
+        "p",
+        "ol",
+        "li",
+        "details",
+        "summary",
+        "dl",
+        "dt",
+        "dd",
+    }
+    formulas = re.findall(r"\\\[(.*?)\\\]", page, flags=re.DOTALL)
+    assert all(each.count("{") == each.count("}") for each in formulas)
+    assert max(map(len, formulas)) < 1200
+
+
+def test_a_proof_is_shown_alike_by_another_process():
+    code = "from pgtlab.letters import PROOFS; print(PROOFS['22.3']._repr_mimebundle_()['text/html'])"
+    environment = os.environ | {"PYTHONHASHSEED": "7"}
+    again = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    assert again.stdout.strip() == shown("22.3")["text/html"]
+
+
+def test_a_proof_that_does_not_hold_is_not_shown():
+    x = sp.Symbol("x")
+    with pytest.raises(AssertionError, match=r"\(0\.0\), line 2, x is one more: x is not x \+ 1"):
+        Proof("0.0", lambda: [Line("x is x", x, x), Line("x is one more", x, x + 1)])._repr_mimebundle_()
+
+
+def test_the_object_carried_along_is_boxed_and_a_long_equation_has_two_rows():
+    assert typeset.statement(r"«V» = \d{V} + \pd{J}{w} + \FIM") == (
+        r"\boxed{V} = \frac{\partial V}{\partial \theta} + \frac{\partial J}{\partial w} + \mathrm{FIM}"
+    )
+    long = typeset.statement(
+        r"a + b + c + d + e = f + g + h + i + j + k + l + m + n + o + p + q + r + s + t + u + v + w"
+    )
+    assert long.startswith(r"\begin{aligned} & a + b + c + d + e \\ & \quad = f")
+
+
+def test_what_is_cut_says_how_much_is_left_out():
+    x, y, a, b = sp.symbols("x y a b")
+    terms = sp.symbols("t_:9")
+    assert typeset.cut(sum(terms), 9) == " + ".join(f"t_{{{i}}}" for i in range(9))
+    # One term for six letters of room.
+    assert typeset.cut(sum(terms), 8) == r"t_{0} + \cdots_{8}"
+    assert typeset.cut(sum(terms), 2) == r"\cdots"
+    assert typeset.cut(-x * sum(terms), 8) == r"- x \left(t_{0} + \cdots_{8}\right)"
+    assert typeset.cut((x + y) / sum(terms), 6) == r"\frac{x + y}{t_{0} + \cdots_{8}}"
+    assert typeset.cut(sp.exp(sum(terms)), 6) == r"e^{t_{0} + \cdots_{8}}"
+    assert typeset.cut(sp.log(sum(terms)), 6) == r"\log\left(t_{0} + \cdots_{8}\right)"
+    assert typeset.cut(sum(terms) ** 2, 7) == r"\left(t_{0} + \cdots_{8}\right)^{2}"
+    assert typeset.cut(x * y * a * b * sp.Symbol("c"), 3) == r"a \cdots"
+
+
+def test_letters_look_as_on_the_slides():
+    theta, primed = sp.symbols("theta_0 theta_1"), sp.Symbol("sigma'")
+    pi = sp.Function("pi_00")(*theta)
+    assert typeset.cut(pi.diff(theta[0]), 9) == r"\frac{\partial \pi_{00}}{\partial \theta_{0}}"
+    assert typeset.cut(pi.diff(theta[0], 2), 9) == r"\frac{\partial^2 \pi_{00}}{\partial \theta_{0}^2}"
+    assert typeset.cut(pi**2, 9) == r"{\pi_{00}}^{2}"
+    assert typeset.cut(primed * sp.Symbol("P'_01"), 9) == r"{P'}_{01} {\sigma'}"
+
+
+def test_a_difference_over_one_denominator_has_the_same_terms_on_both_sides():
+    x, y = sp.symbols("x y")
+    # (x + 1)^2 / y = (x^2 + 2 x + 1) / y, three terms over y
+    found = reduction((x + 1) ** 2 / y, x**2 / y + (2 * x + 1) / y)
+    assert found.left == found.right
+    assert (len(found.left), len(found.below)) == (3, 1)
+    assert reduction(sp.sqrt(x), sp.sqrt(x)) is None
 
 
 def test_a_series_that_sympy_sums_under_another_condition_is_refused(monkeypatch):

@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from pgtlab import FiniteMDP, LinearQuadraticMDP, state_values
+from pgtlab.quadratic import Quadratic
 from tests import routes
 from tests.problems import TablePolicy, exactly, garden, problems, random_problem
 
@@ -657,3 +658,45 @@ def test_the_linear_quadratic_problem_has_a_discount_below_1():
         LinearQuadraticMDP(**(NUMBERS | {"discount": 1}))
     with pytest.raises(ValueError, match=r"^discount is 1\.5; expected a number in \[0, 1\]$"):
         LinearQuadraticMDP(**(NUMBERS | {"discount": 1.5}))
+
+
+# --- one step at a time ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("thin", [False, True], ids=["dense", "sparse"])
+def test_a_step_is_drawn_by_its_probabilities(thin):
+    # From state 0: to 0 with 1/2, to 1 with 1/4, and an end with 1/4. From state 1 always to 0.
+    transition = np.array([[[0.5, 0.25]], [[1.0, 0.0]]])
+    rows = sparse.csr_array(transition.reshape(2, 2)) if thin else transition
+    mdp = FiniteMDP(rows, [[3.0], [7.0]], [0.25, 0.75], 0.9)
+    rng, n = np.random.default_rng(2), 4000
+    starts = [mdp.draw_start(rng=rng) for _ in range(n)]
+    steps = [mdp.draw_step(0, 0, rng=rng) for _ in range(n)]
+    assert {reward for reward, _ in steps} == {3.0}
+    counts = [starts.count(1), *([next_state for _, next_state in steps].count(s) for s in (0, 1, None))]
+    for count, p in zip(counts, (0.75, 0.5, 0.25, 0.25), strict=True):
+        # Five standard deviations of a binomial count: less than 1e-6 of false alarm each.
+        assert abs(count - n * p) <= 5 * np.sqrt(n * p * (1 - p))
+    assert mdp.draw_step(1, 0, rng=rng) == (7.0, 0)
+    assert_array_equal(mdp.next_law(0, 0), [0.5, 0.25])
+
+
+def test_a_step_on_the_line_by_hand():
+    numbers = {"drift": 2.0, "control": 3.0, "state_cost": 5.0, "action_cost": 7.0, "noise_std": 0.0}
+    mdp = LinearQuadraticMDP(**numbers, initial_mean=1.5, initial_std=0.0, discount=0.9)
+    rng = np.random.default_rng(3)
+    assert mdp.draw_start(rng=rng) == 1.5
+    # -(5 * 1.5^2 + 7 * 0.5^2) = -13, and 2 * 1.5 - 3 * 0.5 = 1.5
+    assert mdp.draw_step(1.5, -0.5, rng=rng) == (-13.0, 1.5)
+    assert mdp.reward(1.5, -0.5) == -13.0
+
+
+def test_next_values_on_the_line_are_the_mean_over_the_noise():
+    mdp = LinearQuadraticMDP(0.5, 2.0, 1.0, 1.0, 0.3, 0.0, 1.0, 0.9)
+    v = Quadratic(np.array([[-2.0]]), np.array(0.7))
+    # E v(x') = -2 ((x / 2 + 2 u)^2 + 0.09) + 0.7
+    assert_allclose(mdp.next_values(v)(3.0, -1.0), -2 * ((1.5 - 2.0) ** 2 + 0.09) + 0.7, rtol=1e-12)
+    expected = mdp.reward(3.0, -1.0) + 0.9 * mdp.next_values(v)(3.0, -1.0) - v(3.0)
+    assert_allclose(mdp.td_errors(v)(3.0, -1.0), expected, rtol=1e-12)
+    # The start is N(0, 1): E v(x_0) = -2 + 0.7.
+    assert_allclose(mdp.start_mean(v), -1.3, rtol=1e-12)

@@ -17,6 +17,40 @@ def draw(values, **settings):
     return axes
 
 
+@pytest.mark.parametrize("room", ["axes", "words", "map", "bare"])
+def test_the_margins_of_a_canvas_are_inches(room):
+    import matplotlib.pyplot as plt
+
+    lefts = []
+    for width in (3.0, 6.0):
+        figure, axes = plots.canvas(2.0, width=width, room=room)
+        box = axes.get_position()
+        lefts.append(box.x0 * width)
+        assert 0 <= box.x0 < box.x1 <= 1
+        assert 0 <= box.y0 < box.y1 <= 1
+        plt.close(figure)
+    assert lefts[0] == pytest.approx(lefts[1])
+
+
+def test_a_canvas_has_the_colours_of_the_style_and_axes_that_share():
+    import matplotlib.pyplot as plt
+
+    figure, (top, bottom) = plots.canvas(3.0, rows=2, sharex=True)
+    assert to_rgb(top.plot([0, 1])[0].get_color()) == to_rgb("#1d3557") == to_rgb("C0")
+    assert not top.spines["right"].get_visible()
+    bottom.set_xlim(3, 4)
+    assert top.get_xlim() == (3, 4)
+    apart, _ = plots.canvas(3.0, rows=2)
+    near, _ = plots.canvas(3.0, rows=2, close=True)
+    assert apart.subplotpars.hspace > figure.subplotpars.hspace > near.subplotpars.hspace
+    plt.close("all")
+
+
+def test_another_room_is_refused():
+    with pytest.raises(ValueError, match="room is 'wide'; expected one of 'axes', 'words', 'map', 'bare'"):
+        plots.canvas(room="wide")
+
+
 def test_each_cell_shows_its_number_and_the_wall_shows_none():
     axes = draw([1.0, 2.0, 4.0])
     numbers = {(text.get_position()): text.get_text() for text in axes.texts if text.get_text() not in "SG"}

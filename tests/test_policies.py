@@ -574,3 +574,28 @@ def test_scores_keep_their_digits_beside_what_all_actions_have_in_common():
     right = np.array([[0.0], [-1.0], [1.0]]) / 8
     assert_allclose(policy.scores()[0], right, atol=1e-16)
     assert_allclose(policy.score(0, np.arange(3)), right, atol=1e-16)
+
+
+class Doubled(SoftmaxPolicy):
+    """Softmax with scores of its own: no shortcut through the features may stand for them."""
+
+    def scores(self):
+        return 2 * super().scores()
+
+
+@pytest.mark.parametrize("kind", [SoftmaxPolicy, Doubled])
+def test_slopes_and_differences_are_those_of_the_scores(kind):
+    rng = np.random.default_rng(7)
+    policy = kind(rng.normal(size=(3, 4, 2)), rng.normal(size=2))
+    scores, w = policy.scores(), rng.normal(size=2)
+    assert_allclose(policy.scores_along(w), scores @ w, rtol=1e-12, atol=1e-13)
+    differences = policy.score_differences()
+    assert_allclose(differences - differences[:, :1], scores - scores[:, :1], rtol=1e-12, atol=1e-13)
+    assert_allclose(policy.squared_scores(), (scores**2).sum(-1), rtol=1e-12)
+
+
+def test_the_slope_on_the_line_is_the_score_times_the_direction():
+    policy, w = LinearGaussianPolicy(-0.4, 0.3), np.array([0.7, -1.1])
+    x, u = np.array([-1.0, 0.0, 2.0]), np.array([0.5, 1.0, -3.0])
+    assert_allclose(policy.scores_along(w)(x, u), policy.score(x, u) @ w, rtol=1e-12)
+    assert not policy.is_tabular

@@ -54,10 +54,18 @@ def test_notebooks_may_fetch_python_from_where_the_setting_says(book):
         assert "https://python.example" in sources(policy, kind)
 
 
-def test_both_are_printed_each_for_its_place(book, capsys):
+def test_the_worker_of_a_page_may_fetch_python_from_there_too(book):
+    assert "http" not in tool.for_cells("pyodide")
+    policy = tool.for_cells("https://python.example/v1/pyodide.js")
+    for kind in ("script-src", "connect-src"):
+        assert "https://python.example" in sources(policy, kind)
+    assert "'unsafe-eval'" in sources(policy, "script-src")
+
+
+def test_all_are_printed_each_for_its_place(book, capsys):
     assert tool.main([str(book)]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert [said[0], said[3]] == ["/", "/lite/"]
+    assert [said[0], said[3], said[6]] == ["/", "/_static/live/", "/lite/"]
     assert said[1] == f"Content-Security-Policy: {tool.for_pages(book)}"
 
 

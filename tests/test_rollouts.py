@@ -478,3 +478,17 @@ def test_nothing_is_written_and_nothing_warned_of(capsys):
         warnings.simplefilter("error")
         rollout(mdp, policy, n_episodes=20_000, horizon=30, rng=np.random.default_rng(24))
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("on_the_line", [False, True])
+def test_the_scores_of_a_step_are_the_policys_and_0_after_the_end(on_the_line):
+    rng = np.random.default_rng(40)
+    mdp, policy = random_linear_quadratic(rng) if on_the_line else random_problem(rng)
+    paths = rollout(mdp, policy, n_episodes=20, horizon=GeometricHorizon(0.7), rng=rng)
+    assert not paths.alive.all()
+    for t in range(paths.n_steps):
+        scores = paths.scores_at(t, slice(5, 20))
+        for n, score in enumerate(scores, 5):
+            made = paths.alive[t, n]
+            expected = policy.score(paths.states[t, n], paths.actions[t, n]) if made else 0 * score
+            assert_allclose(score, expected, rtol=1e-12, atol=1e-14)

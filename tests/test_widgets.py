@@ -241,9 +241,17 @@ def test_225_frames_and_a_default_argument_are_allowed():
     assert len(sliders_of(draw_with_default, {"a": (0, 1, 2)}, None, None)) == 1
 
 
+def test_a_page_that_runs_draws_the_sliders_itself(monkeypatch):
+    monkeypatch.setenv("PGTLAB_EXPLORE", "page")
+    figure = explore(draw_line, slope=(0.0, 1.0, 3))
+    assert type(figure) is Explorer
+    assert repr(figure) == "explore(draw_line: slope)"
+    assert "</svg>" in figure.svg(slope=0.125)  # off the grid too
+
+
 def test_an_unknown_mode_is_an_error(monkeypatch):
     monkeypatch.setenv("PGTLAB_EXPLORE", "statc")
-    with pytest.raises(ValueError, match="PGTLAB_EXPLORE is 'statc'; expected 'static', 'live' or nothing"):
+    with pytest.raises(ValueError, match="PGTLAB_EXPLORE is 'statc'; expected 'static', 'live', 'page' or"):
         explore(draw_line, slope=(0, 1, 2))
 
 
@@ -505,6 +513,19 @@ def test_the_part_of_a_page_has_native_controls_with_names_and_values(static):
     assert figure.svg() in figure.html  # with scripts off the start frame stands there
     assert "The sliders of this figure need JavaScript." in figure.html
     assert not re.search(r'(?:src|href)="(?!#)', figure.html)
+
+
+def test_a_second_frame_answers_where_nothing_can_be_moved(static):
+    figure = explore(draw_bars, n=(0, 4, 5), side=["left", "right"], start={"n": 3}, answer={"n": 1})
+    assert figure.answer == {"n": 1, "side": "right"}
+    start, answer = [
+        box["aria-label"] for box in Elements(figure.html).all("div") if box.get("role") == "img"
+    ]
+    assert start.endswith("Shown at n = 3, side = right.")
+    assert answer.endswith("Shown at n = 1, side = right.")
+    assert "And at <span>n = 1, side = right</span>." in figure.html
+    with pytest.raises(ValueError, match=r"no frame for answer=\{'n': 9\}; expected values that its sliders"):
+        explore(draw_bars, n=(0, 4, 5), side=["left", "right"], answer={"n": 9})
 
 
 def test_the_bundle_has_html_an_image_and_one_short_line(static):

@@ -34,6 +34,7 @@ NOTEBOOK_METADATA = {
 KEPT_METADATA = {"pgtgrade"}  # what a problem set says of itself
 CELL_METADATA = {"tags", "mystnb", "nbgrader"}
 DROPPED = ("image/", "application/vnd.jupyter.widget")
+FOLD = '<details class="pgt-check">'  # says the same as the text that it comes with
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -57,10 +58,18 @@ def dumps(notebook: dict) -> str:
     return nbformat.writes(nbformat.from_dict(notebook), version=nbformat.NO_CONVERT).rstrip("\n") + "\n"
 
 
+def kept_data(data: dict) -> dict:
+    """What is stored of the forms of an output: no images, and of a check its text, which is complete."""
+    kept = {kind: form for kind, form in data.items() if not kind.startswith(DROPPED)}
+    if "".join(kept.get("text/html", "")).startswith(FOLD):
+        del kept["text/html"]
+    return kept
+
+
 def normal_output(output: dict, count: int | None) -> dict:
     output = dict(output)
     if "data" in output:
-        output["data"] = {kind: data for kind, data in output["data"].items() if not kind.startswith(DROPPED)}
+        output["data"] = kept_data(output["data"])
         output["metadata"] = {}
     if "execution_count" in output:
         output["execution_count"] = count

@@ -75,21 +75,34 @@ def header(**sources: list[str]) -> str:
 
 
 def for_pages(book: Path) -> str:
-    """The policy of everything but `lite/`: nothing from outside, no script that the build did not write."""
+    """The policy of all but `lite/` and `_static/live/`: nothing from outside, only scripts of the build."""
     pages = [page for page in sorted(book.rglob("*.html")) if page.relative_to(book).parts[0] != "lite"]
     if not pages:
         raise PolicyError(f"there is no page in {book}: run `make book`")
-    return header(script=sums(pages), connect=[])
+    return header(script=sums(pages), connect=[], worker=[])
+
+
+def places(pyodide: str) -> list[str]:
+    """The address from which Python comes, where it is not that of the book."""
+    address = urlsplit(pyodide)
+    return [f"{address.scheme}://{address.netloc}"] if lite.is_address(pyodide) else []
+
+
+def for_cells(pyodide: str) -> str:
+    """The policy of `_static/live/`: in the worker that runs the cells of a page, Python is compiled.
+
+    A worker obeys the policy that comes with its own script, not that of its page.
+    """
+    return header(script=["'unsafe-eval'", *places(pyodide)], connect=places(pyodide))
 
 
 def for_notebooks(book: Path, pyodide: str) -> str:
     """The policy of `lite/`: Python in a browser is compiled there, and comes from where the setting says."""
     pages = sorted((book / "lite").rglob("*.html"))
-    address = urlsplit(pyodide)
-    places = [f"{address.scheme}://{address.netloc}"] if lite.is_address(pyodide) else []
+    outside = places(pyodide)
     return header(
-        script=["'unsafe-eval'", "blob:", *places, *sums(pages)],
-        connect=["data:", "blob:", *places, *(PACKAGES if places else ())],
+        script=["'unsafe-eval'", "blob:", *outside, *sums(pages)],
+        connect=["data:", "blob:", *outside, *(PACKAGES if outside else ())],
         worker=["blob:"],
     )
 
@@ -101,6 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         policies = {
             "/": for_pages(options.book),
+            "/_static/live/": for_cells(lite.configured()),
             "/lite/": for_notebooks(options.book, lite.configured()),
         }
     except PolicyError as error:

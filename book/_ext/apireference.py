@@ -12,7 +12,8 @@ from sphinx.ext.autodoc import Documenter, FunctionDocumenter
 
 SETTINGS = {
     "add_module_names": False,
-    "autodoc_default_options": {"members": True},
+    # What a base says stands for all that are derived from it; but not what Python says of its own.
+    "autodoc_default_options": {"members": True, "inherited-members": "BaseException, tuple, dict"},
     "autodoc_member_order": "bysource",
     "autodoc_typehints": "none",  # the docstrings say more: shapes, units
     "napoleon_google_docstring": False,

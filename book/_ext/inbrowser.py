@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from urllib.parse import quote, urlparse
 
@@ -26,15 +27,17 @@ REMEDY = "run `pip install -r requirements.txt -e .`"
 MEGABYTES, SCIPY, SECONDS = 58, 20, 15
 BUTTON = """
 <div class="pgt-run">
-<a class="pgt-run-button" href="{url}" target="_blank" rel="noopener">Run this page in your browser</a>
+<a class="pgt-run-button" href="{url}" target="_blank" rel="noopener">Open it as a notebook</a>
 <details>
 <summary>What happens then</summary>
-<p>A new tab opens this page as a notebook, and your browser fetches Python from {source}: about {size} MB
-the first time, next to nothing later. Python then takes about {seconds} seconds to start, on a slow machine
-more; the bar at the foot says how far it is. Nothing is installed, and what you compute stays on your
-machine.</p>
-<p>What you change is kept in this browser, on this device, until you clear its data for this site.
-<em>File → Download</em> in the notebook takes it out.</p>
+<p><em>Run</em>, in the corner of each piece of code, runs it here in the page. The first press fetches
+Python from {source}, up to 30 MB the first time and next to nothing later. What a cell needs runs first, by
+itself.</p>
+<p>The link opens this page as a notebook in a new tab, for which your browser fetches about {size} MB the
+first time. Python then takes about {seconds} seconds to start, on a slow machine more; the bar at the foot
+says how far it is. What you change there is kept in this browser, on this device, until you clear its data
+for this site. <em>File → Download</em> in the notebook takes it out.</p>
+<p>Nothing is installed, and what you compute stays on your machine.</p>
 </details>
 </div>
 <p class="pgt-run-file" hidden>This page also runs in the browser, once the book is on a server:
@@ -44,6 +47,16 @@ machine.</p>
 
 def installed() -> bool:
     return all(importlib.util.find_spec(name) for name in ("jupyterlite_core", "jupyterlite_pyodide_kernel"))
+
+
+def is_address(pyodide: str) -> bool:
+    """Tell an address from a folder, the two that the setting may be."""
+    return pyodide.startswith(("http://", "https://"))
+
+
+def wheel() -> str:
+    """The name of the wheel of pgtlab that `tools/lite.py` packs for the notebooks and the pages."""
+    return f"pgtlab-{metadata.version('pgtlab')}-py3-none-any.whl"
 
 
 def notebooks(app: Sphinx) -> list[str]:

@@ -35,7 +35,7 @@ def package_folder(name: str, remedy: str) -> Path:
 
 def digest(folder: Path) -> str:
     """Fingerprint of the files of a package that decide what it does."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".js", ".css"})
+    files = sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".js", ".css", ".mplstyle"})
     total = hashlib.sha256()
     for path in files:
         total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -61,21 +61,35 @@ def copy_mathjax(app: Sphinx) -> None:
     shutil.copyfile(package / "static" / MATHJAX, target)
 
 
+CHAPTER = re.compile(r"- file: (\S+)\n\s+title: \"(\d+) ·")
+
+
+def page_mark(toc: str, page: str) -> str:
+    """What the numbers of a page's own equations begin with: its chapter, or the first letter of its name."""
+    return dict(CHAPTER.findall(toc)).get(page) or page.rpartition("/")[2][0].upper()
+
+
+def lettered(n: int) -> str:
+    """The letters of the n-th: a to z, then aa to az, and so on."""
+    return (lettered((n - 1) // 26) if n > 26 else "") + "abcdefghijklmnopqrstuvwxyz"[(n - 1) % 26]
+
+
 class EquationNumbers(SphinxTransform):
-    """Number the equation labelled `eq-8-5` as the slides do, (8.5), and the page's own (1), (2), ..."""
+    """Number the equation labelled `eq-8-5` as the slides do, (8.5), and chapter 3's own (3a), (3b), ..."""
 
     default_priority = 900
 
     def apply(self, **kwargs) -> None:
         equations = self.env.get_domain("math").equations
-        own = 0
+        own, toc = 0, Path(self.env.srcdir, "_toc.yml").read_text(encoding="utf-8")
+        mark = page_mark(toc, self.env.docname)
         for node in list(self.document.findall(nodes.math_block)):
             label = node.get("label")
             if not label or node["nowrap"]:  # no label; or an amsmath environment, shown without a number
                 continue
             slide = SLIDE_EQUATION.fullmatch(label)
             own += slide is None
-            node["number"] = ".".join(slide.groups()) if slide else str(own)
+            node["number"] = ".".join(slide.groups()) if slide else mark + lettered(own)
             equations[label] = (self.env.docname, node["number"])
             if slide:  # the index has it by its number, and so the search finds it
                 entry = ("single", f"({node['number']})", f"equation-{label}", "", None)

@@ -1,9 +1,8 @@
-"""Owns the ways up: parameter paths under an ascent rule, and what each rule is expected to reach."""
+"""Owns the ways up: parameter paths under an ascent rule."""
 
 from pgtlab.ascent.actor_critics import AdvantageActorCritic, QActorCritic, TDErrorActorCritic
 from pgtlab.ascent.climb import ascend
 from pgtlab.ascent.natural import ExactNaturalActorCritic, NaturalActorCritic
-from pgtlab.ascent.outcomes import OUTCOMES, Outcome
 from pgtlab.ascent.rules import (
     AscentRule,
     GradientAscent,
@@ -17,7 +16,6 @@ from pgtlab.ascent.traces import EligibilityTraces
 from pgtlab.ascent.two_time_scale import IncrementalNaturalActorCritic
 
 __all__ = [
-    "OUTCOMES",
     "AdvantageActorCritic",
     "AscentRule",
     "EligibilityTraces",
@@ -27,7 +25,6 @@ __all__ = [
     "IncrementalNaturalActorCritic",
     "NaturalActorCritic",
     "NaturalGradientAscent",
-    "Outcome",
     "QActorCritic",
     "Reinforce",
     "ReinforceWithBaseline",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from pgtlab import _validate
-from pgtlab.ascent import features
 from pgtlab.ascent.rules import SampledRule
 from pgtlab.estimators import ActionValues, Advantages, TDErrors
 from pgtlab.estimators.estimate import mean_gradient
+from pgtlab.features.given import kept_features
+from pgtlab.features.linear import of_pairs, of_states
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +28,7 @@ class _ActorCritic(SampledRule):
         object.__setattr__(self, "critic_step_size", size)
 
     def _keep(self, name, axes):
-        object.__setattr__(self, name, features.kept(name, getattr(self, name), axes))
+        object.__setattr__(self, name, kept_features(name, getattr(self, name), axes))
 
     def _moved(self, weights, phi, paths, errors):
         # The mean over episodes of  sum_t gamma^t delta_t phi_t
@@ -52,8 +55,10 @@ class QActorCritic(_ActorCritic):
 
     Parameters
     ----------
-    pair_features : "tabular", array_like of shape (S, A, L), or callable
-        :math:`\phi(s, a)`. For the linear-quadratic problem a function of x and u that returns (..., L).
+    pair_features : "tabular", array_like of shape (S, A, L), or callable, optional
+        :math:`\phi(s, a)`. For the linear-quadratic problem a function of x and u that returns (..., L). Left
+        out, features that span :math:`Q^\pi`: "tabular", one for each state and action, or :math:`x^2, x u,
+        u^2` and 1 on the real line.
     critic_step_size : float
         :math:`\beta`, above 0.
     n_episodes : int
@@ -97,15 +102,15 @@ class QActorCritic(_ActorCritic):
     (array([0.]), True, np.float64(0.0))
     """
 
-    pair_features: object
+    pair_features: object = None
 
     def __post_init__(self):
         super().__post_init__()
         self._keep("pair_features", "(S, A, L)")
 
     def _direction(self, mdp, policy, memory, *, rng):
-        phi = features.on_pairs("pair_features", self.pair_features, mdp)
-        w = phi.start() if memory is None else memory
+        phi = of_pairs(mdp, "pair_features", self.pair_features)
+        w = np.zeros(phi.size) if memory is None else memory
         paths, Q = self._paths(mdp, policy, rng=rng), phi.values(w)
         found = mean_gradient(paths, ActionValues(Q))
         return found, self._moved(w, phi, paths, self._q_errors(phi, policy, paths, Q))
@@ -123,10 +128,10 @@ class AdvantageActorCritic(_ActorCritic):
 
     Parameters
     ----------
-    pair_features : "tabular", array_like of shape (S, A, L), or callable
-        Of Q. For the linear-quadratic problem a function of x and u that returns (..., L).
-    state_features : "tabular", array_like of shape (S, M), or callable
-        Of V. For the linear-quadratic problem a function of x that returns (..., M).
+    pair_features : "tabular", array_like of shape (S, A, L), or callable, optional
+        Of Q, as for `QActorCritic`.
+    state_features : "tabular", array_like of shape (S, M), or callable, optional
+        Of V, as for `TDErrorActorCritic`.
     critic_step_size : float
         :math:`\beta` of both, above 0.
     n_episodes : int
@@ -163,8 +168,8 @@ class AdvantageActorCritic(_ActorCritic):
     (True, True)
     """
 
-    pair_features: object
-    state_features: object
+    pair_features: object = None
+    state_features: object = None
 
     def __post_init__(self):
         super().__post_init__()
@@ -172,9 +177,9 @@ class AdvantageActorCritic(_ActorCritic):
         self._keep("state_features", "(S, M)")
 
     def _direction(self, mdp, policy, memory, *, rng):
-        phi = features.on_pairs("pair_features", self.pair_features, mdp)
-        psi = features.on_states("state_features", self.state_features, mdp)
-        w, v = (phi.start(), psi.start()) if memory is None else memory
+        phi = of_pairs(mdp, "pair_features", self.pair_features)
+        psi = of_states(mdp, "state_features", self.state_features)
+        w, v = (np.zeros(phi.size), np.zeros(psi.size)) if memory is None else memory
         paths, Q, V = self._paths(mdp, policy, rng=rng), phi.values(w), psi.values(v)
         found = mean_gradient(paths, Advantages(_less(Q, V)))
         w = self._moved(w, phi, paths, self._q_errors(phi, policy, paths, Q))
@@ -194,8 +199,10 @@ class TDErrorActorCritic(_ActorCritic):
 
     Parameters
     ----------
-    state_features : "tabular", array_like of shape (S, M), or callable
-        :math:`\psi(s)`. For the linear-quadratic problem a function of x that returns (..., M).
+    state_features : "tabular", array_like of shape (S, M), or callable, optional
+        :math:`\psi(s)`. For the linear-quadratic problem a function of x that returns (..., M). Left out,
+        features that span :math:`V^\pi`: "tabular", one for each state, or :math:`x^2` and 1 on the real
+        line.
     critic_step_size : float
         :math:`\beta`, above 0.
     n_episodes : int
@@ -234,15 +241,15 @@ class TDErrorActorCritic(_ActorCritic):
     True
     """
 
-    state_features: object
+    state_features: object = None
 
     def __post_init__(self):
         super().__post_init__()
         self._keep("state_features", "(S, M)")
 
     def _direction(self, mdp, policy, memory, *, rng):
-        psi = features.on_states("state_features", self.state_features, mdp)
-        v = psi.start() if memory is None else memory
+        psi = of_states(mdp, "state_features", self.state_features)
+        v = np.zeros(psi.size) if memory is None else memory
         paths, signal = self._paths(mdp, policy, rng=rng), TDErrors(psi.values(v))
         found = mean_gradient(paths, signal)
         return found, self._moved(v, psi, paths, signal.weights(paths))

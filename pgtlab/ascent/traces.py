@@ -3,14 +3,13 @@ r"""Owns the actor-critic with eligibility traces, which learns within the episo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import singledispatch
 
 import numpy as np
 
 from pgtlab import _validate
-from pgtlab.ascent import features
 from pgtlab.ascent.rules import AscentRule
-from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
+from pgtlab.features.given import kept_features
+from pgtlab.features.linear import of_states
 from pgtlab.rollouts.horizon import GeometricHorizon, checked
 
 
@@ -32,8 +31,10 @@ class EligibilityTraces(AscentRule):
     ----------
     lam_actor, lam_critic : float
         :math:`\lambda` and :math:`\lambda'` in [0, 1].
-    state_features : "tabular", array_like of shape (S, M), or callable
-        :math:`\psi(s)`. For the linear-quadratic problem a function of x that returns (..., M).
+    state_features : "tabular", array_like of shape (S, M), or callable, optional
+        :math:`\psi(s)`. For the linear-quadratic problem a function of x that returns (..., M). Left out,
+        features that span :math:`V^\pi`: "tabular", one for each state, or :math:`x^2` and 1 on the real
+        line.
     critic_step_size : float
         :math:`\beta`, above 0.
     horizon : int or GeometricHorizon, optional
@@ -85,7 +86,7 @@ class EligibilityTraces(AscentRule):
 
     lam_actor: float
     lam_critic: float
-    state_features: object
+    state_features: object = None
     critic_step_size: float
     horizon: object = None
 
@@ -95,7 +96,7 @@ class EligibilityTraces(AscentRule):
         put = object.__setattr__
         for name in ("lam_actor", "lam_critic"):
             put(self, name, _validate.in_unit_interval(name, getattr(self, name)))
-        put(self, "state_features", features.kept("state_features", self.state_features, "(S, M)"))
+        put(self, "state_features", kept_features("state_features", self.state_features, "(S, M)"))
         size = _validate.number("critic_step_size", self.critic_step_size)
         if size <= 0:
             raise ValueError(f"critic_step_size is {size:g}; expected a number above 0")
@@ -103,14 +104,14 @@ class EligibilityTraces(AscentRule):
         put(self, "horizon", checked(self.horizon))
 
     def _direction(self, mdp, policy, memory, *, rng):
-        psi = features.on_states("state_features", self.state_features, mdp)
-        v = psi.start() if memory is None else memory.v
+        psi = of_states(mdp, "state_features", self.state_features)
+        v = np.zeros(psi.size) if memory is None else memory.v
         walk = memory.walk if memory is not None else None
         if walk is None:
-            walk = _Walk(_start(mdp, rng=rng), 0, 1.0, np.zeros(policy.parameters.size), np.zeros(v.size))
+            walk = _Walk(mdp.draw_start(rng=rng), 0, 1.0, np.zeros(policy.parameters.size), np.zeros(v.size))
         s = walk.state
         a = policy.sample(s, rng=rng)
-        reward, following = _made(mdp, s, a, rng=rng)
+        reward, following = mdp.draw_step(s, a, rng=rng)
         # gamma, over the chance to be let on
         discount = mdp.discount
         if isinstance(self.horizon, GeometricHorizon):
@@ -146,49 +147,3 @@ class _Memory:
 
     v: np.ndarray
     walk: _Walk | None
-
-
-@singledispatch
-def _start(mdp, *, rng):
-    """Return a first state."""
-    raise not_a_problem(mdp)
-
-
-@_start.register
-def _(mdp: FiniteMDP, *, rng):
-    return _drawn(mdp.initial, rng=rng)
-
-
-@_start.register
-def _(mdp: LinearQuadraticMDP, *, rng):
-    return mdp.initial_mean + mdp.initial_std * rng.standard_normal()
-
-
-@singledispatch
-def _made(mdp, state, action, *, rng):
-    """Return the reward of a step and the next state, None if the episode has ended."""
-    raise not_a_problem(mdp)
-
-
-@_made.register
-def _(mdp: FiniteMDP, state, action, *, rng):
-    reward, pair = mdp.reward[state, action], state * mdp.n_actions + action
-    if rng.random() < mdp.ending[state, action]:
-        return reward, None
-    row = mdp.transition[[pair]].toarray()[0] if mdp.is_sparse else mdp.transition[state, action]
-    return reward, _drawn(row, rng=rng)
-
-
-@_made.register
-def _(mdp: LinearQuadraticMDP, state, action, *, rng):
-    reward = -(mdp.state_cost * state**2 + mdp.action_cost * action**2)
-    noise = mdp.noise_std * rng.standard_normal()
-    return reward, mdp.drift * state + mdp.control * action + noise
-
-
-def _drawn(weights, *, rng):
-    """Return an index, drawn in proportion to the weights."""
-    up_to = weights.cumsum()
-    # The product may be rounded up to the total; an index of weight 0 is never drawn.
-    at = np.searchsorted(up_to, rng.random() * up_to[-1], side="right")
-    return int(min(at, np.flatnonzero(weights)[-1]))

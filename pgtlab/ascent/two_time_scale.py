@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgtlab import _validate
-from pgtlab.ascent import features
 from pgtlab.ascent.actor_critics import _ActorCritic
 from pgtlab.critics import compatible_values
 from pgtlab.estimators import ActionValues, TDErrors
 from pgtlab.estimators.estimate import mean_gradient
+from pgtlab.features.linear import of_states
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,8 +38,10 @@ class IncrementalNaturalActorCritic(_ActorCritic):
 
     Parameters
     ----------
-    state_features : "tabular", array_like of shape (S, M), or callable
-        :math:`\psi(s)`. For the linear-quadratic problem a function of x that returns (..., M).
+    state_features : "tabular", array_like of shape (S, M), or callable, optional
+        :math:`\psi(s)`. For the linear-quadratic problem a function of x that returns (..., M). Left out,
+        features that span :math:`V^\pi`: "tabular", one for each state, or :math:`x^2` and 1 on the real
+        line.
     critic_step_size : float
         :math:`\beta`, above 0. It must be small enough for both updates to be stable.
     n_episodes : int
@@ -93,7 +95,7 @@ class IncrementalNaturalActorCritic(_ActorCritic):
     True
     """
 
-    state_features: object
+    state_features: object = None
     slowing: float | None = None
 
     def __post_init__(self):
@@ -107,8 +109,8 @@ class IncrementalNaturalActorCritic(_ActorCritic):
         object.__setattr__(self, "slowing", steps)
 
     def _direction(self, mdp, policy, memory, *, rng):
-        psi = features.on_states("state_features", self.state_features, mdp)
-        start = 0, psi.start(), np.zeros(policy.parameters.size)
+        psi = of_states(mdp, "state_features", self.state_features)
+        start = 0, np.zeros(psi.size), np.zeros(policy.parameters.size)
         n, v, w = start if memory is None else memory
         slower = 1.0 if self.slowing is None else 1 + n / self.slowing
         beta = self.critic_step_size / slower ** (2 / 3)

@@ -9,13 +9,17 @@ import textwrap
 import numpy as np
 
 from pgtlab import _validate
+from pgtlab.checks import fold
 
 #: Characters in a printed line; a page of the book shows as many without scrolling.
 _LINE = 76
 
+#: Characters of a side that still stands in the one line on a page.
+_SHORT = 28
+
 
 def agree(*, within=1e-10, cause=None, **sides):
-    """Print two or more sides of a claim and check that they are equal.
+    """Check that two or more sides of a claim are equal, and show them.
 
     Parameters
     ----------
@@ -38,8 +42,9 @@ def agree(*, within=1e-10, cause=None, **sides):
 
     Notes
     -----
-    Printed are at most 6 significant digits, and no decimals far below `within`, so that the output does not
-    depend on the processor.
+    Shown are at most 6 significant digits, and no decimals far below `within`, so that the output does not
+    depend on the processor. In a notebook the check is one line that unfolds the numbers; elsewhere they are
+    printed.
 
     Examples
     --------
@@ -52,8 +57,10 @@ def agree(*, within=1e-10, cause=None, **sides):
     first = next(iter(values))
     for name in list(values)[1:]:
         _compare(first, values[first], name, values[name], within, cause)
-    _show(values, within)
-    print(f"agree within {within:.3g}")
+    decimals = max(0, math.ceil(-math.log10(within)) + 1)
+    texts = written({name: np.round(value, decimals) for name, value in values.items()}, digits=6)
+    verdict = f"agree within {within:.3g}"
+    fold.show(_line(texts, verdict, values[first].size), f"{columns(texts)}\n{verdict}")
 
 
 @contextlib.contextmanager
@@ -108,26 +115,38 @@ def _compare(left_name, left, right_name, right, within, cause):
         )
 
 
-def _show(values, within):
-    decimals = max(0, math.ceil(-math.log10(within)) + 1)
-    show({name: np.round(value, decimals) for name, value in values.items()}, digits=6)
+def _line(texts, verdict, size):
+    """Return what a reader sees of an agreement: the numbers, too, where there are few."""
+    names = fold.listed(texts)
+    if max(map(len, texts.values())) > _SHORT or any("\n" in text for text in texts.values()):
+        return f"{names} {verdict} ({size} numbers each)"
+    if len(set(texts.values())) == 1:
+        return f"{names} {verdict}: {next(iter(texts.values()))}"
+    return f"{fold.listed([f'{name} {text}' for name, text in texts.items()])} {verdict}"
 
 
-def show(values, *, digits):
-    """Print arrays with their names, to so many significant digits."""
-    width = max(map(len, values))
-    for name, value in values.items():
-        text = np.array2string(
+def written(values, *, digits):
+    """Return the texts of arrays by name, to so many significant digits."""
+    indent = " " * (max(map(len, values)) + 2)
+    return {
+        name: np.array2string(
             # Adding 0 turns -0 into 0.
             value + 0.0,
             separator=", ",
             threshold=30,
             edgeitems=3,
             max_line_width=_LINE,
-            prefix=" " * (width + 2),
+            prefix=indent,
             formatter={"float_kind": lambda x: f"{x:.{digits}g}"},
         )
-        print(f"{name:<{width}}  {text}")
+        for name, value in values.items()
+    }
+
+
+def columns(texts):
+    """Return texts one below the other, with their names before them."""
+    width = max(map(len, texts))
+    return "\n".join(f"{name:<{width}}  {text}" for name, text in texts.items())
 
 
 def because(cause):

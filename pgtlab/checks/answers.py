@@ -15,7 +15,7 @@ from pgtlab.checks.estimates import student_quantile
 _STEP, _NEAR = 1e-3, 1e-6
 
 
-class _WrongAnswer(AssertionError):
+class WrongAnswer(AssertionError):
     """Say what is wrong with an answer; a notebook shows the sentence alone, not how the check found out.
 
     Parameters
@@ -23,6 +23,11 @@ class _WrongAnswer(AssertionError):
     said : str
     unseen : str, optional
         The same without a number that was computed, for a case that must not be told.
+
+    Examples
+    --------
+    >>> WrongAnswer("f(2) is 3; expected 4", unseen="f misses a case").unseen
+    'f misses a case'
     """
 
     def __init__(self, said, unseen=None):
@@ -126,9 +131,7 @@ def answer(
         holds, likely = test if isinstance(test, tuple) else (test, cause)
         if not np.all(holds(value.copy())):
             should = f"{name}: it should be that {words}"
-            raise _WrongAnswer(
-                f"{should}; got {_short(value)}{because(likely)}", f"{should}{because(likely)}"
-            )
+            raise WrongAnswer(f"{should}; got {_short(value)}{because(likely)}", f"{should}{because(likely)}")
         print(f"{name}: {words}")
     if known is not None:
         _close(name, value, known, within, mistakes or {}, cause)
@@ -218,16 +221,14 @@ def _called(name, function, arguments):
     try:
         value = function(*handed)
     except NotImplementedError:
-        raise _WrongAnswer(
+        raise WrongAnswer(
             f"{name}: not written yet. Put your code in the place of `raise NotImplementedError()`"
         ) from None
     except Exception as error:
         said = f"{type(error).__name__}: {error}".removesuffix(": ")
-        raise _WrongAnswer(f"{name}: expected an answer, got {said}{because(_line(error))}") from error
+        raise WrongAnswer(f"{name}: expected an answer, got {said}{because(_line(error))}") from error
     if value is None:
-        raise _WrongAnswer(
-            f"{name}: expected an answer, got None. Likely cause: the function has no `return`"
-        )
+        raise WrongAnswer(f"{name}: expected an answer, got None. Likely cause: the function has no `return`")
     return value
 
 
@@ -253,22 +254,22 @@ def _numbers(name, value, shape, axes, mistakes):
     try:
         array = _validate.numbers(name, value)
     except (TypeError, ValueError):
-        raise _WrongAnswer(
+        raise WrongAnswer(
             f"{name}: expected numbers of {words}, got {type(value).__name__}. Likely cause: "
             "something other than the result is returned, rows of different lengths, or complex numbers"
         ) from None
     if array.shape != shape:
         likely = _seen_before(array, 1e-8, mistakes) or _cause_of_shape(array.shape, shape)
-        raise _WrongAnswer(f"{name}: expected {words}, got {_words(array.shape, None)}{because(likely)}")
+        raise WrongAnswer(f"{name}: expected {words}, got {_words(array.shape, None)}{because(likely)}")
     kind = np.asarray(value).dtype
     if kind.kind == "f" and kind.itemsize < 8:
-        raise _WrongAnswer(
+        raise WrongAnswer(
             f"{name}: expected double precision (float64), got {kind}, of about {np.finfo(kind).precision} "
             "digits. Likely cause: an array was made with this dtype"
         )
     if not np.isfinite(array).all():
         at = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
-        raise _WrongAnswer(
+        raise WrongAnswer(
             f"{name}: expected finite numbers, got {array[at]} at {_validate.subscript(at) or 'the answer'}. "
             "Likely cause: a division by 0, the logarithm of 0, or an exponential that is too large"
         )
@@ -311,7 +312,7 @@ def _close(name, value, right, within, mistakes, cause):
                 or "its accuracy: a sum that stops early, too coarse a step, or what is added for safety"
             )
         likely = likely or cause
-        raise _WrongAnswer(
+        raise WrongAnswer(
             f"{name}: {where} is {_told_apart(got, right[at])}, which is {wrong}"
             f"{because(likely or 'the formula; work out this entry by hand')}",
             f"{name}: {wrong} in a case that you do not see{because(likely or 'the formula')}",
@@ -394,7 +395,7 @@ def _central(name, samples, right, false_alarm, mistakes, cause):
         )
         where = f"entry {_validate.subscript(at)}" if at else "the answer"
         cause = because(likely or "a weight or a time index")
-        raise _WrongAnswer(
+        raise WrongAnswer(
             f"{name}: the mean of {n} samples of {where} is {mean[at]:.4g} with standard error "
             f"{error[at]:.2g}, further from the right mean than the {bound:.3g} of them that chance explains"
             f"{cause}",

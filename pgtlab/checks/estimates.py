@@ -8,11 +8,15 @@ from functools import lru_cache
 import numpy as np
 
 from pgtlab import _validate
-from pgtlab.checks.agreement import because, show
+from pgtlab.checks import fold
+from pgtlab.checks.agreement import because, columns, written
+
+#: Components of an estimate that still stand in the one line on a page.
+_FEW = 3
 
 
 def consistent(*, estimate, exact, false_alarm=1e-6, cause=None):
-    r"""Print a sampled estimate beside the exact value and check that chance explains the difference.
+    r"""Check that chance explains the difference of a sampled estimate and the exact value; show both.
 
     Parameters
     ----------
@@ -104,18 +108,21 @@ def consistent(*, estimate, exact, false_alarm=1e-6, cause=None):
             f"estimate{place} is {mean[at]:.4g} but exact{place} is {exact[at]:.4g}: "
             f"{_too_far(gap[at], error[at], bound, rare[at])}{because(cause)}"
         )
-    show({"estimate": mean, "standard error": error, "exact": exact}, digits=4)
+    texts = written({"estimate": mean, "standard error": error, "exact": exact}, digits=4)
+    verdicts, brief = [], []
     beyond = gap > ordinary
     unseen = np.count_nonzero(beyond & still)
     if unseen:
         where = f"for {unseen} of {mean.size} components" if mean.ndim else "here"
-        print(f"every episode gave the same {where}, so that what is rare was not seen: no verdict")
+        verdicts.append(f"every episode gave the same {where}, so that what is rare was not seen: no verdict")
+        brief.append(f"no verdict {where}")
     if unseen < max(mean.size, 1):
         of_events = f" and {events:.3g} rare events" if (beyond & ~still).any() else ""
-        print(
-            f"within {bound:.3g} standard errors{of_events}, as chance has it in all but {false_alarm:g} of "
-            "such checks"
-        )
+        within = f"within {bound:.3g} standard errors{of_events}"
+        verdicts.append(f"{within}, as chance has it in all but {false_alarm:g} of such checks")
+        brief.append(f"{within} of the exact value")
+    shown = f" {texts['estimate']}" if mean.size <= _FEW else f" ({mean.size} numbers)"
+    fold.show(f"estimate{shown}: {'; '.join(brief)}", "\n".join([columns(texts), *verdicts]))
 
 
 def _too_far(gap, error, bound, rare):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pgtlab import _validate
-from pgtlab.checks.agreement import because
+from pgtlab.checks import fold
+from pgtlab.checks.agreement import because, columns
 from pgtlab.checks.looking import equal, look, parameters, require
 
 #: Step of the difference quotients, and how far a score may be from one, in shares of it or of 1.
@@ -16,7 +17,7 @@ _ELSEWHERE = "with_parameters(p)."
 
 
 def sound_policy(policy, *, states=None):
-    r"""Check that a policy is what the policy gradient theorem takes it for, and print what was checked.
+    r"""Check that a policy is what the policy gradient theorem takes it for, and show what was checked.
 
     Probabilities are at least 0 and sum to 1 in each state; scores are the slopes of the logarithms of the
     probabilities, and have mean 0 in each state,
@@ -96,11 +97,14 @@ def sound_policy(policy, *, states=None):
     _check_scores(there, other, elsewhere, _ELSEWHERE, stale=first)
     there.check_methods(other, _ELSEWHERE)
     batches = _batches(view, policy, (theta, elsewhere))
-    print(f"parameters       {len(theta)}")
-    print(f"probabilities    {view.sums} in each state (of {n_states})")
-    print("scores           the slopes of the logarithms, and 0 on average in each state")
-    print("with_parameters  gives a new policy and leaves the old one as it was")
-    print(f"batches          {batches}")
+    rows = {
+        "parameters": f"{len(theta)}",
+        "probabilities": f"{view.sums} in each state (of {n_states})",
+        "scores": "the slopes of the logarithms, and 0 on average in each state",
+        "with_parameters": "gives a new policy and leaves the old one as it was",
+        "batches": batches,
+    }
+    fold.show(f"a sound policy: {fold.listed(rows)} are what they should be", columns(rows))
 
 
 def _moved(view, policy, values):

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from pgtlab import _validate
+from pgtlab.checks import fold
 from pgtlab.checks.looking import Finite, look, parameters, require
 
 
@@ -58,7 +59,8 @@ def sound_sampling(policy, *, states=None, n_draws=100_000, false_alarm=1e-6, rn
     view = look(policy, states)
     check = _check_finite if isinstance(view, Finite) else _check_continuous
     n_states = check(view, policy, n_draws, false_alarm, rng=rng)
-    print(f"draws  {n_draws} in each state (of {n_states}), as often as the probabilities say")
+    draws = f"{n_draws} in each state (of {n_states}), as often as the probabilities say"
+    fold.show(f"sound draws: {draws}", f"draws  {draws}")
 
 
 def _check_finite(view, policy, n_draws, false_alarm, *, rng):

@@ -1,6 +1,7 @@
 """Owns the compatible critics: what stands for Q in the gradient, exactly or learned from paths."""
 
 from pgtlab.critics.bootstrapping import TD, LiteralUpdate
+from pgtlab.critics.critic import Critic, Learner
 from pgtlab.critics.episodic import CorrectedEpisodicNAC, EpisodicNAC
 from pgtlab.critics.least_squares import (
     compatibility_error,
@@ -16,7 +17,9 @@ __all__ = [
     "LSTDQ",
     "TD",
     "CorrectedEpisodicNAC",
+    "Critic",
     "EpisodicNAC",
+    "Learner",
     "LiteralUpdate",
     "MonteCarlo",
     "ValueAndScore",

@@ -5,15 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pgtlab import _validate
-from pgtlab.critics import sampled
-from pgtlab.critics.least_squares import score_weights
-from pgtlab.critics.monte_carlo import first_weights
+from pgtlab.critics.critic import Learner
 from pgtlab.exact.chains import chain
 from pgtlab.exact.values import advantages
 
 
+class _OnScores(Learner):
+    """What the two have in common: the score of the next action stands for what comes later."""
+
+    def _fixed_point(self, mdp, policy):
+        # FIM w = E[SC Q] with Q at the discount gamma lambda
+        near = replace(mdp, discount=mdp.discount * self._decay)
+        return chain(mdp, policy).score_fit(policy, advantages(near, policy))
+
+    def _step(self, reader, t, episodes):
+        x = reader.scores(t, episodes)
+        # Of the next action one hears only if the step is made: its weight is that of its own time.
+        return x, reader.weights[t] * x - reader.weights[t + 1] * reader.scores(t + 1, episodes)
+
+
 @dataclass(frozen=True, eq=False)
-class TD:
+class TD(_OnScores):
     r"""Temporal differences with an eligibility trace, on the score features alone.
 
     .. math::
@@ -74,67 +86,13 @@ class TD:
     def __post_init__(self):
         object.__setattr__(self, "lam", _validate.in_unit_interval("lam", self.lam))
 
-    def fixed_point(self, mdp, policy):
-        r"""Weights at which the expected update is 0.
-
-        .. math:: w_\lambda = \mathrm{FIM}^+ \, E_{\rho, \pi}\big[ \mathrm{SC} \, Q^{(\gamma \lambda)} \big]
-
-        Parameters
-        ----------
-        mdp : FiniteMDP or LinearQuadraticMDP
-        policy : FinitePolicy or LinearGaussianPolicy
-            Or a batch of policies.
-
-        Returns
-        -------
-        ndarray, shape (..., K)
-            The solution of least norm.
-        """
-        return bootstrapped(mdp, policy, self.lam)
-
-    def fit(self, paths):
-        """Weights at which the updates of all sampled paths add up to 0.
-
-        Parameters
-        ----------
-        paths : FinitePaths or LinearQuadraticPaths
-            At the last step before the horizon there is no next action, and none is drawn: the bootstrap
-            term, of mean 0, is left out. Cut off at a random horizon, the paths give the same limit without
-            truncation bias.
-
-        Returns
-        -------
-        ndarray, shape (K,)
-            The solution of least norm.
-        """
-        reader = sampled.Reader(paths)
-        return sampled.fixed_point(reader, score_step, reader.rewards, self.lam)
-
-    def learn(self, paths, step_size, start=None, *, batch_size=1):
-        """Weights learned step by step along the paths, one episode after the other.
-
-        Parameters
-        ----------
-        paths : FinitePaths or LinearQuadraticPaths
-        step_size : float or array_like, shape (n,)
-            :math:`\\alpha`, above 0; one for all batches of episodes, or one for each.
-        start : array_like, shape (K,), optional
-            Weights to begin with; 0 without.
-        batch_size : int
-            Episodes that take each step together; the update is their mean. With 1 it is the loop above.
-
-        Returns
-        -------
-        ndarray, shape (n + 1, K)
-            The weights before the first and after each of the n batches. If they overflow, those till then,
-            with a RuntimeWarning.
-        """
-        reader, start = sampled.Reader(paths), first_weights(paths.policy, start)
-        return sampled.learning(reader, score_step, reader.rewards, self.lam, step_size, start, batch_size)
+    @property
+    def _decay(self):
+        return self.lam
 
 
 @dataclass(frozen=True, eq=False)
-class LiteralUpdate:
+class LiteralUpdate(_OnScores):
     r"""Critic update of the slides, taken at its word.
 
     .. math::
@@ -168,70 +126,3 @@ class LiteralUpdate:
     >>> LiteralUpdate().fixed_point(*now_or_later()).round(6)
     array([-1.])
     """
-
-    def fixed_point(self, mdp, policy):
-        r"""Weights at which the expected update is 0, :math:`\mathrm{FIM}^+ E_{\rho, \pi}[\mathrm{SC} \, R]`.
-
-        Parameters
-        ----------
-        mdp : FiniteMDP or LinearQuadraticMDP
-        policy : FinitePolicy or LinearGaussianPolicy
-            Or a batch of policies.
-
-        Returns
-        -------
-        ndarray, shape (..., K)
-            The solution of least norm.
-        """
-        return bootstrapped(mdp, policy, 0.0)
-
-    def fit(self, paths):
-        """Weights at which the updates of all sampled paths add up to 0.
-
-        Parameters
-        ----------
-        paths : FinitePaths or LinearQuadraticPaths
-            As for `TD`.
-
-        Returns
-        -------
-        ndarray, shape (K,)
-            The solution of least norm.
-        """
-        return TD(0.0).fit(paths)
-
-    def learn(self, paths, step_size, start=None, *, batch_size=1):
-        """Weights learned step by step along the paths, one episode after the other.
-
-        Parameters
-        ----------
-        paths : FinitePaths or LinearQuadraticPaths
-        step_size : float or array_like, shape (n,)
-            :math:`\\alpha`, above 0; one for all batches of episodes, or one for each.
-        start : array_like, shape (K,), optional
-            Weights to begin with; 0 without.
-        batch_size : int
-            Episodes that take each step together; the update is their mean. With 1 it is the slides' loop.
-
-        Returns
-        -------
-        ndarray, shape (n + 1, K)
-            The weights before the first and after each of the n batches. If they overflow, those till then,
-            with a RuntimeWarning.
-        """
-        reader, start = sampled.Reader(paths), first_weights(paths.policy, start)
-        return sampled.learning(reader, score_step, reader.rewards, 0.0, step_size, start, batch_size)
-
-
-def bootstrapped(mdp, policy, lam):
-    """Return the fixed point of TD(lam)."""
-    # Whether the two go together.
-    chain(mdp, policy)
-    return score_weights(mdp, policy, advantages(replace(mdp, discount=mdp.discount * lam), policy))
-
-
-def score_step(reader, t, episodes):
-    """Return the scores, and their differences to the discounted scores of the next action, both weighted."""
-    x = reader.scores(t, episodes)
-    # Of the next action one hears only if the step is made: its weight is that of its own time.
-    return x, reader.weights[t] * x - reader.weights[t + 1] * reader.scores(t + 1, episodes)

@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pgtlab.critics import sampled
-from pgtlab.critics.least_squares import compatible_weights, least_norm, score_weights
+from pgtlab.critics.critic import Critic
+from pgtlab.critics.least_squares import compatible_weights, least_norm
+from pgtlab.exact.chains import chain
 from pgtlab.exact.values import advantages
 from pgtlab.rollouts import GeometricHorizon
 
 
 @dataclass(frozen=True, eq=False)
-class EpisodicNAC:
+class EpisodicNAC(Critic):
     r"""Episodic natural actor-critic as published: one least squares line through the episodes.
 
     .. math::
@@ -27,6 +29,11 @@ class EpisodicNAC:
 
     Notes
     -----
+    `fit` takes paths to the end or to a fixed horizon. With a random one the products of two sums would need
+    weights that a regression does not have, and a ValueError says so. There are other solutions if episodes
+    are fewer than parameters. The sums over an episode lose a direction of the parameters that has less than
+    1e-16 of the weight of another one with which it shares parameters.
+
     The sum of scores times itself has the terms
     :math:`\gamma^t \gamma^j \, \mathrm{SC}_t \mathrm{SC}_j^\top`. Given the past a score has mean 0: only t
     = j is left, at :math:`\gamma^{2t}`. In the same way the product with the return keeps
@@ -54,47 +61,14 @@ class EpisodicNAC:
     [0.037845, -0.018421]
     """
 
-    def fixed_point(self, mdp, policy):
-        r"""Weights that it has in the limit of many episodes.
-
-        Parameters
-        ----------
-        mdp : FiniteMDP or LinearQuadraticMDP
-        policy : FinitePolicy or LinearGaussianPolicy
-            Or a batch of policies.
-
-        Returns
-        -------
-        ndarray, shape (..., K)
-            The solution of least norm.
-        """
+    def _fixed_point(self, mdp, policy):
         # The values are those of the problem, the visits those at the discount gamma^2.
         A = advantages(mdp, policy)
         # Where that underflows it is next to nothing: 0 would say that nobody gets beyond the first state.
         squared = max(mdp.discount**2, np.finfo(np.float64).tiny) if mdp.discount else 0.0
-        return score_weights(replace(mdp, discount=squared), policy, A)
+        return chain(replace(mdp, discount=squared), policy).score_fit(policy, A)
 
-    def fit(self, paths):
-        """Weights by the regression over sampled episodes.
-
-        Parameters
-        ----------
-        paths : FinitePaths or LinearQuadraticPaths
-            Followed to the end or to a fixed horizon. With a random one the products of two sums would need
-            weights that a regression does not have.
-
-        Returns
-        -------
-        ndarray, shape (K,)
-            The solution of least norm, of which there are others if episodes are fewer than parameters. The
-            sums over an episode lose a direction of the parameters that has less than 1e-16 of the weight of
-            another one with which it shares parameters.
-
-        Raises
-        ------
-        ValueError
-            If the paths have a random horizon.
-        """
+    def _fit(self, paths):
         _, discounted, returns = _sums(paths)
         if isinstance(paths.horizon, GeometricHorizon):
             raise ValueError(
@@ -105,7 +79,7 @@ class EpisodicNAC:
 
 
 @dataclass(frozen=True, eq=False)
-class CorrectedEpisodicNAC:
+class CorrectedEpisodicNAC(Critic):
     r"""Episodic natural actor-critic with the sum of the undiscounted scores as instrument.
 
     .. math::
@@ -124,7 +98,7 @@ class CorrectedEpisodicNAC:
     -----
     Given the past, a score has mean 0. Of the first product only t = j is left; in the second, what was
     earned before t drops out, and :math:`\sum_{j \ge t} \gamma^j r_j` has the mean
-    :math:`\gamma^t Q^\pi(s_t, a_t)`.
+    :math:`\gamma^t Q^\pi(s_t, a_t)`. Of rare directions the same is true as for `EpisodicNAC`.
 
     References
     ----------
@@ -141,37 +115,10 @@ class CorrectedEpisodicNAC:
     array([ True])
     """
 
-    def fixed_point(self, mdp, policy):
-        r"""Weights in the limit of many episodes, :math:`\mathrm{FIM}^+ \, \partial J / \partial \theta`.
-
-        Parameters
-        ----------
-        mdp : FiniteMDP or LinearQuadraticMDP
-        policy : FinitePolicy or LinearGaussianPolicy
-            Or a batch of policies.
-
-        Returns
-        -------
-        ndarray, shape (..., K)
-            The solution of least norm.
-        """
+    def _fixed_point(self, mdp, policy):
         return compatible_weights(mdp, policy)
 
-    def fit(self, paths):
-        """Weights by the regression with instruments over sampled episodes.
-
-        Parameters
-        ----------
-        paths : FinitePaths or LinearQuadraticPaths
-            Cut off at a random horizon, they give the same limit without truncation bias.
-
-        Returns
-        -------
-        ndarray, shape (K,)
-            The solution of least norm, of which there are others if episodes are fewer than parameters. The
-            sums over an episode lose a direction of the parameters that has less than 1e-16 of the weight of
-            another one with which it shares parameters.
-        """
+    def _fit(self, paths):
         return _slopes(*_sums(paths))
 
 

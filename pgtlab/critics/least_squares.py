@@ -6,14 +6,11 @@ import numpy as np
 
 from pgtlab import _validate
 from pgtlab.exact.chains import chain
-from pgtlab.exact.contrasts import contrasts
-from pgtlab.exact.fisher import stays_at_zero
-from pgtlab.exact.regression import RANK_TOLERANCE, Directions, least_squares_on_score
-from pgtlab.exact.values import Quadratic, action_values, advantages
-from pgtlab.exact.visits import state_visitation
+from pgtlab.exact.regression import RANK_TOLERANCE
+from pgtlab.exact.values import action_values, advantages
 from pgtlab.mdp import LinearQuadraticMDP
-from pgtlab.policies import FinitePolicy, LinearGaussianPolicy, SoftmaxPolicy
-from pgtlab.policies.softmax import sound_scores
+from pgtlab.policies import FinitePolicy, LinearGaussianPolicy
+from pgtlab.quadratic import Quadratic, scalar
 
 
 def compatible_weights(mdp, policy, *, offset=None):
@@ -76,7 +73,9 @@ def compatible_weights(mdp, policy, *, offset=None):
     """
     # Q less the state value, which is orthogonal to the score in every state
     values = advantages(mdp, policy)
-    return score_weights(mdp, policy, values if offset is None else _minus(values, _offset(mdp, offset)))
+    if offset is not None:
+        values = values - _offset(mdp, offset)
+    return chain(mdp, policy).score_fit(policy, values)
 
 
 def compatible_values(policy, w):
@@ -116,23 +115,9 @@ def compatible_values(policy, w):
     array([[ 4., -4.],
            [ 0.,  0.]])
     """
-    if isinstance(policy, LinearGaussianPolicy):
-        w = weights_for(policy, w)
-        k, variance = policy.gain, policy.std**2
-        # z x / s = (u - k x) x / s^2,  z^2 = (u - k x)^2 / s^2
-        along, across = w[..., 0] / variance, w[..., 1] / variance
-        H = np.empty((*np.broadcast_shapes(along.shape, k.shape), 2, 2))
-        H[..., 0, 0] = -along * k + across * k**2
-        H[..., 0, 1] = H[..., 1, 0] = along / 2 - across * k
-        H[..., 1, 1] = across
-        return Quadratic(H, -w[..., 1] + np.zeros(H.shape[:-2]))
-    _validate.instance("policy", policy, FinitePolicy)
-    w = weights_for(policy, w)
-    if type(policy) is SoftmaxPolicy:
-        # (phi(s, a) - mean of phi) . w, without a table of the scores
-        preference = policy.with_parameters(w).logits()
-        return preference - (policy.probs() * preference).sum(-1, keepdims=True)
-    return (sound_scores(policy) @ w[..., None, :, None])[..., 0]
+    if not isinstance(policy, LinearGaussianPolicy):
+        _validate.instance("policy", policy, FinitePolicy)
+    return policy.scores_along(weights_for(policy, w))
 
 
 def compatible_gradient(mdp, policy, w, *, offset=None):
@@ -177,10 +162,9 @@ def compatible_gradient(mdp, policy, w, *, offset=None):
     >>> compatible_gradient(*now_or_later(), [8.0]).round(6)
     array([2.])
     """
-    # Whether the two go together.
-    chain(mdp, policy)
-    gradient = score_gradient(mdp, policy, compatible_values(policy, w))
-    return gradient if offset is None else gradient + score_gradient(mdp, policy, _offset(mdp, offset))
+    process = chain(mdp, policy)
+    gradient = process.score_mean(policy, compatible_values(policy, w))
+    return gradient if offset is None else gradient + process.score_mean(policy, _offset(mdp, offset))
 
 
 def compatibility_error(mdp, policy, w, *, offset=None):
@@ -234,38 +218,8 @@ def compatibility_error(mdp, policy, w, *, offset=None):
     """
     missed = action_values(mdp, policy)
     if offset is not None:
-        missed = _minus(missed, _offset(mdp, offset))
-    if isinstance(mdp, LinearQuadraticMDP):
-        total = _mean_square(mdp, policy, missed, weights_for(policy, w))
-    else:
-        missed = missed - compatible_values(policy, w)
-        weights = visits_of_pairs(mdp, policy)
-        total = (weights * np.where(weights > 0, missed, 0.0) ** 2).sum((-2, -1))
-    return total if np.ndim(total) else float(total)
-
-
-def _mean_square(mdp, policy, values, w):
-    """Return the mean square over visits and actions of a Quadratic of (x, u) less the critic."""
-    process, rho = chain(mdp, policy), state_visitation(mdp, policy)
-    alone, mixed, across = in_noise(policy, values)
-    # The critic is w_1 z x / s + w_2 (z^2 - 1); as a function of x and u its terms in x^2 would cancel.
-    mixed, across = mixed - w[..., 0] / policy.std, across - w[..., 1]
-    c, fourth = values.constant + w[..., 1], _fourth_moment(process)
-    # The square of alone x^2 + mixed x z + across z^2 + c, with E z^2 = 1, E z^4 = 3 and no odd moments.
-    total = np.where(alone == 0, 0.0, alone**2 * np.where(alone == 0, 0.0, fourth))
-    total = total + (mixed**2 + 2 * alone * (across + c)) * rho.second_moment
-    return total + (3 * across**2 + 2 * across * c + c**2) * rho.mass
-
-
-def _fourth_moment(process):
-    """Return the integral of x^4 over the visitation measure; infinite if it does not exist."""
-    mdp, c, w = process.mdp, process.drift, process.noise_variance
-    gamma, mean, variance = mdp.discount, mdp.initial_mean, mdp.initial_std**2
-    start = mean**4 + 6 * mean**2 * variance + 3 * variance**2
-    # E x_{t+1}^4 = c^4 E x_t^4 + 6 c^2 w E x_t^2 + 3 w^2; sum with weights gamma^(t+1), and add the start.
-    first = start + gamma * (6 * c**2 * w * process.second_moment + 3 * w**2 / (1 - gamma))
-    decay = 1 - gamma * c**4
-    return np.where(decay > 0, first / np.where(decay > 0, decay, 1.0), np.inf)
+        missed = missed - _offset(mdp, offset)
+    return scalar(chain(mdp, policy).mean_square(policy, missed, weights_for(policy, w)))
 
 
 def minimisers(mdp, policy):
@@ -318,74 +272,10 @@ def minimisers(mdp, policy):
     w = compatible_weights(mdp, policy)
     if w.ndim > 1:
         raise ValueError(f"policy is a batch of shape {w.shape[:-1]}; expected one policy")
-    if isinstance(mdp, LinearQuadraticMDP):
-        # Scores z x / s and z^2 - 1: only the first may vanish, where x is 0 for ever.
-        return w, np.eye(2)[:1] if stays_at_zero(mdp) else np.zeros((0, 2))
-    return w, Directions(contrasts(mdp, policy, state_visitation(mdp, policy)).rows).unseen
+    return w, chain(mdp, policy).flat_directions(policy)
 
 
 # --- for the other files of this room ----------------------------------------------------------------
-
-
-def score_weights(mdp, policy, values):
-    r"""Return :math:`\mathrm{FIM}^+ E_{\rho, \pi}[\mathrm{SC} f]`, f by weighted least squares on the score.
-
-    Parameters
-    ----------
-    mdp : FiniteMDP or LinearQuadraticMDP
-        The problem whose visits are the weights.
-    policy : FinitePolicy or LinearGaussianPolicy
-    values : ndarray, shape (..., S, A), or Quadratic
-        f; where the policy never is, it may be NaN.
-
-    Returns
-    -------
-    ndarray, shape (..., K)
-    """
-    if isinstance(mdp, LinearQuadraticMDP):
-        # Only to refuse, in the words of `chain`, a mean over visits that does not exist.
-        _ = state_visitation(mdp, policy).second_moment
-        _, mixed, across = in_noise(policy, values)
-        # The scores are z x / s and z^2 - 1: mixed x z is s mixed times the first, and across (z^2 - 1) is
-        # across times the second. What depends on x alone is orthogonal to both. Where x is 0 for ever the
-        # first weight of least norm is 0.
-        in_gain = policy.std * mixed * (not stays_at_zero(mdp))
-        return np.stack([in_gain, across + np.zeros_like(in_gain)], axis=-1)
-    return least_squares_on_score(mdp, policy, state_visitation(mdp, policy), values, squared=False)
-
-
-def score_gradient(mdp, policy, values):
-    r"""Return :math:`E_{\rho, \pi}[\mathrm{SC} f]`, (9.1) with f in the place of the action values.
-
-    Parameters
-    ----------
-    mdp : FiniteMDP or LinearQuadraticMDP
-    policy : FinitePolicy or LinearGaussianPolicy
-    values : ndarray, shape (..., S, A), or Quadratic
-        f; where the policy never is, it may be NaN.
-
-    Returns
-    -------
-    ndarray, shape (..., K)
-    """
-    if isinstance(mdp, LinearQuadraticMDP):
-        rho, (_, mixed, across) = state_visitation(mdp, policy), in_noise(policy, values)
-        # E_z[(z x / s) mixed x z] = mixed x^2 / s,  E_z[(z^2 - 1) across z^2] = 2 across
-        return np.stack([mixed / policy.std * rho.second_moment, 2 * across * rho.mass], axis=-1)
-    weights = visits_of_pairs(mdp, policy)
-    return policy.score_sum(weights * np.where(weights > 0, values, 0.0))
-
-
-def visits_of_pairs(mdp, policy):
-    r"""Return :math:`\rho^\pi(s) \pi(s, a)`, shape (..., S, A)."""
-    return state_visitation(mdp, policy)[..., None] * policy.probs()
-
-
-def in_noise(policy, values):
-    """Return the coefficients of x^2, x z and z^2 of a Quadratic of (x, u) at u = k x + s z."""
-    k, s, H = policy.gain, policy.std, values.matrix
-    xx, xu, uu = H[..., 0, 0], H[..., 0, 1], H[..., 1, 1]
-    return xx + 2 * k * xu + k**2 * uu, 2 * s * (xu + k * uu), s**2 * uu
 
 
 def least_norm(matrix, right, back=None, unseen=None):
@@ -431,13 +321,6 @@ def weights_for(policy, w, name="w"):
             f"{name} has shape {w.shape}; expected (..., {K}), one for each parameter of the policy"
         )
     return w
-
-
-def _minus(one, other):
-    """Return the difference of two tables or of two Quadratics."""
-    if isinstance(one, Quadratic):
-        return Quadratic(one.matrix - other.matrix, one.constant - other.constant)
-    return one - other
 
 
 def _offset(mdp, offset):

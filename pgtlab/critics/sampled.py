@@ -8,12 +8,12 @@ import warnings
 import numpy as np
 
 from pgtlab import _validate
+from pgtlab.arrays.recursions import summed
 from pgtlab.critics.least_squares import least_norm
 from pgtlab.exact.contrasts import FEWEST_VISITS
 from pgtlab.exact.regression import Directions
-from pgtlab.policies.softmax import sound_scores
-from pgtlab.rollouts import FinitePaths, LinearQuadraticPaths
-from pgtlab.rollouts.paths import check_slope
+from pgtlab.features.linear import of_states
+from pgtlab.rollouts.paths import checked
 
 
 class Reader:
@@ -32,36 +32,22 @@ class Reader:
     """
 
     def __init__(self, paths):
-        if not isinstance(paths, FinitePaths | LinearQuadraticPaths):
-            raise TypeError(
-                "paths must be FinitePaths or LinearQuadraticPaths, as rollout returns them; "
-                f"got {type(paths).__name__}"
-            )
-        check_slope(paths)
+        checked(paths).check_slope()
         self._paths = paths
         self.weights = np.append(paths.weights, 0.0)
         self.rewards = paths.weights[:, None] * paths.rewards
         self.alive = paths.alive
-        self.pairs = None
-        if isinstance(paths, FinitePaths):
-            self.pairs = paths.pairs
-            table = sound_scores(paths.policy)
-            # A row for each pair, and zeros where no step was made.
-            self._table = np.append(table.reshape(-1, table.shape[-1]), np.zeros_like(table[0, :1]), axis=0)
+        self.pairs = getattr(paths, "pairs", None)
 
     def returns_to_go(self):
         """Return the sum of the weighted rewards from each step on, shape (T, N)."""
-        return self.rewards[::-1].cumsum(0)[::-1]
+        return summed(self.rewards.copy(), 1.0)
 
     def scores(self, t, episodes):
         """Return the scores of step t, shape (n, K); 0 where it was not made."""
-        paths = self._paths
-        if t == paths.n_steps:
+        if t == self._paths.n_steps:
             return np.zeros_like(self.scores(t - 1, episodes))
-        if isinstance(paths, FinitePaths):
-            return self._table[paths.pairs[t, episodes]]
-        made = self.alive[t, episodes, None]
-        return paths.policy.score(paths.states[t, episodes], paths.actions[t, episodes]) * made
+        return self._paths.scores_at(t, episodes)
 
 
 class JointReader(Reader):
@@ -69,58 +55,13 @@ class JointReader(Reader):
 
     def __init__(self, paths, features):
         super().__init__(paths)
-        self._features = features
-        if isinstance(paths, FinitePaths):
-            phi = finite_features(features, paths.mdp)
-            # After the end there is no state.
-            self._phi = np.append(phi, np.zeros_like(phi[:1]), axis=0)
+        self._phi = of_states(paths.mdp, "state_features", features)
 
     def step(self, t, episodes):
-        """Return the features of the states before step t and, discounted, after it, (n, d) each."""
-        made = self.alive[t, episodes, None]
+        """Return the features of the states before step t and, discounted, after it, (n, M) each."""
+        made, (here, following) = self.alive[t, episodes, None], self._paths.states[t : t + 2, episodes]
         # Where the horizon cut an episode off, its last state is one after a step, but not one before a step.
-        return self._states(t, episodes) * made, self._paths.mdp.discount * self._states(
-            t + 1, episodes
-        ) * made
-
-    def _states(self, t, episodes):
-        states = self._paths.states[t, episodes]
-        if isinstance(self._paths, FinitePaths):
-            return self._phi[states]
-        return linear_quadratic_features(self._features, states)
-
-
-def finite_features(features, mdp):
-    """Return state features (S, d): those given, or one for each state."""
-    if features is None:
-        return np.eye(mdp.n_states)
-    if callable(features):
-        raise TypeError(
-            "state_features is a function; expected an array of shape (S, d) for a finite problem"
-        )
-    if len(features) != mdp.n_states:
-        raise ValueError(
-            f"state_features has shape {features.shape}; expected (S, d) = ({mdp.n_states}, d), "
-            "a row for each state"
-        )
-    return features
-
-
-def linear_quadratic_features(features, x):
-    """Return the features (n, d) of states (n,): of a function that was given, or x^2 and 1."""
-    if features is None:
-        return np.stack([x**2, np.ones_like(x)], axis=-1)
-    if not callable(features):
-        raise TypeError(
-            "state_features is an array; expected a function of the states (n,) that returns (n, d), "
-            "for the linear-quadratic problem"
-        )
-    phi = np.asarray(features(x), dtype=np.float64)
-    if phi.ndim != 2 or len(phi) != len(x):
-        raise ValueError(
-            f"state_features returned shape {phi.shape} for {len(x)} states; expected ({len(x)}, d)"
-        )
-    return phi
+        return self._phi.at(here) * made, self._paths.mdp.discount * self._phi.at(following) * made
 
 
 def fixed_point(reader, step, targets, lam):

@@ -8,21 +8,90 @@ import numpy as np
 
 from pgtlab import _validate
 from pgtlab.critics import sampled
-from pgtlab.critics.least_squares import compatible_weights, score_gradient, score_weights
-from pgtlab.critics.monte_carlo import first_weights
+from pgtlab.critics.critic import Learner, OfSteps
+from pgtlab.critics.least_squares import compatible_weights
 from pgtlab.exact.chains import chain
 from pgtlab.exact.contrasts import FEWEST_VISITS, visited
 from pgtlab.exact.regression import Directions
 from pgtlab.exact.values import advantages, state_values
 from pgtlab.exact.visits import state_visitation
-from pgtlab.mdp import LinearQuadraticMDP
+from pgtlab.features.given import kept_features
+from pgtlab.features.linear import TableFeatures, of_states
+from pgtlab.quadratic import Quadratic
 
 #: Condition number, in the 1-norm, up to which the equations of the state values are solved.
 _WELL_POSED = 1e10
 
 
+class WithStateValues(OfSteps):
+    r"""Critic with state values :math:`V_v = \phi \cdot v` beside the score."""
+
+    def state_values(self, mdp, policy):
+        r"""State values :math:`V_v` in the limit of many paths.
+
+        Parameters
+        ----------
+        mdp : FiniteMDP or LinearQuadraticMDP
+        policy : FinitePolicy or LinearGaussianPolicy
+            Or a batch of policies.
+
+        Returns
+        -------
+        ndarray, shape (..., S), or Quadratic
+            In units of reward.
+
+        Raises
+        ------
+        ValueError
+            As for `fixed_point`.
+        TypeError
+            If an argument is of the wrong type.
+        """
+        return _fixed_values(mdp, policy, self.state_features, self._decay)
+
+    def bias(self, mdp, policy):
+        r"""What the state features cost, the expectation in the condition above.
+
+        Parameters
+        ----------
+        mdp : FiniteMDP or LinearQuadraticMDP
+        policy : FinitePolicy or LinearGaussianPolicy
+            Or a batch of policies.
+
+        Returns
+        -------
+        ndarray, shape (..., K)
+            :math:`\mathrm{FIM} \cdot w - \partial J / \partial \theta` at the fixed point w, which is the
+            natural gradient if and only if this is 0.
+
+        Raises
+        ------
+        ValueError
+            As for `fixed_point`.
+        TypeError
+            If an argument is of the wrong type.
+        """
+        return _bias(mdp, policy, self.state_features, self._decay)
+
+    def __post_init__(self):
+        kept = kept_features("state_features", self.state_features, "(S, M)")
+        object.__setattr__(self, "state_features", kept)
+
+    def _fixed_point(self, mdp, policy):
+        return _fixed_weights(mdp, policy, self.state_features, self._decay)
+
+    def _reader(self, paths):
+        return sampled.JointReader(paths, self.state_features)
+
+    def _step(self, reader, t, episodes):
+        (phi, following), scores = reader.step(t, episodes), reader.scores(t, episodes)
+        x = np.concatenate([phi, scores], axis=1)
+        # The state that follows is known once the step is made, and has the weight of the step.
+        return x, reader.weights[t] * np.concatenate([phi - following, scores], axis=1)
+
+
 @dataclass(frozen=True, eq=False)
-class ValueAndScore:
+class ValueAndScore(WithStateValues, Learner):
     r"""Critic :math:`V(s; v) + \mathrm{SC}(s, a) \cdot w`, learned by TD(0) on the joint features.
 
     .. math::
@@ -41,15 +110,15 @@ class ValueAndScore:
 
     Parameters
     ----------
-    state_features : array_like, shape (S, d), or callable, optional
-        :math:`\phi`. For the linear-quadratic problem a function of the states (n,) that returns (n, d).
-        Without it one feature for each state, or :math:`x^2` and 1 in the linear-quadratic problem; both span
-        :math:`V^\pi`.
+    state_features : "tabular", array_like of shape (S, M), or callable, optional
+        :math:`\phi`. For the linear-quadratic problem a function of x that returns (..., M). Left out,
+        features that span :math:`V^\pi`: "tabular", one for each state, or :math:`x^2` and 1 on the real
+        line.
 
     Raises
     ------
     ValueError
-        If the features are no table (S, d) or not finite.
+        If the features are another word, no table (S, M), or not finite.
     TypeError
         If they are neither numbers nor a function.
 
@@ -81,110 +150,15 @@ class ValueAndScore:
 
     state_features: object = None
 
-    def __post_init__(self):
-        object.__setattr__(self, "state_features", _checked_features(self.state_features))
-
-    def fixed_point(self, mdp, policy):
-        r"""Weights w at which the expected update is 0.
-
-        Parameters
-        ----------
-        mdp : FiniteMDP or LinearQuadraticMDP
-        policy : FinitePolicy or LinearGaussianPolicy
-            Or a batch of policies.
-
-        Returns
-        -------
-        ndarray, shape (..., K)
-            The solution of least norm.
-
-        Raises
-        ------
-        ValueError
-            If the state features do not fit the problem; for the linear-quadratic problem, if they are not
-            those without an argument.
-        """
-        return _fixed_weights(mdp, policy, self.state_features, 0.0)
-
-    def state_values(self, mdp, policy):
-        r"""State values :math:`V_v` at the fixed point.
-
-        Parameters
-        ----------
-        mdp : FiniteMDP or LinearQuadraticMDP
-        policy : FinitePolicy or LinearGaussianPolicy
-            Or a batch of policies.
-
-        Returns
-        -------
-        ndarray, shape (..., S), or Quadratic
-        """
-        return _fixed_values(mdp, policy, self.state_features, 0.0)
-
-    def bias(self, mdp, policy):
-        r"""What the state features cost, :math:`E_{\rho, \pi}[\mathrm{SC} \, \gamma P (V_v - V^\pi)]`.
-
-        Parameters
-        ----------
-        mdp : FiniteMDP or LinearQuadraticMDP
-        policy : FinitePolicy or LinearGaussianPolicy
-            Or a batch of policies.
-
-        Returns
-        -------
-        ndarray, shape (..., K)
-            :math:`\mathrm{FIM} \cdot w - \partial J / \partial \theta` at the fixed point w. The fixed
-            point is the natural gradient if and only if this is 0.
-        """
-        return _bias(mdp, policy, self.state_features, 0.0)
-
-    def fit(self, paths):
-        """Weights w at which the updates of all sampled paths add up to 0.
-
-        Parameters
-        ----------
-        paths : FinitePaths or LinearQuadraticPaths
-            The state in which the horizon cut a path off still has its value; the score of an action that
-            was never taken, of mean 0, is left out. A random horizon gives the same limit without
-            truncation bias.
-
-        Returns
-        -------
-        ndarray, shape (K,)
-            The solution of least norm.
-        """
-        reader = sampled.JointReader(paths, self.state_features)
-        return sampled.fixed_point(reader, _joint_step, reader.rewards, 0.0)[-_n_parameters(paths) :]
-
-    def learn(self, paths, step_size, start=None, *, batch_size=1):
-        """Weights w learned step by step along the paths, beside v, which starts at 0.
-
-        Parameters
-        ----------
-        paths : FinitePaths or LinearQuadraticPaths
-        step_size : float or array_like, shape (n,)
-            :math:`\\alpha`, above 0; one for all batches of episodes, or one for each.
-        start : array_like, shape (K,), optional
-            Weights w to begin with; 0 without.
-        batch_size : int
-            Episodes that take each step together; the update is their mean.
-
-        Returns
-        -------
-        ndarray, shape (n + 1, K)
-            The weights w before the first and after each of the n batches. If they overflow, those till then,
-            with a RuntimeWarning.
-        """
-        reader = sampled.JointReader(paths, self.state_features)
-        start = first_weights(paths.policy, start)
-        n_features = reader.step(0, slice(1))[0].shape[-1]
-        both = np.concatenate([np.zeros(n_features), start])
-        run = sampled.learning(reader, _joint_step, reader.rewards, 0.0, step_size, both, batch_size)
-        return run[:, n_features:]
+    def _step(self, reader, t, episodes):
+        x, difference = super()._step(reader, t, episodes)
+        later = reader.weights[t + 1] * reader.scores(t + 1, episodes)
+        difference[:, -later.shape[-1] :] -= later
+        return x, difference
 
 
 @dataclass(frozen=True, eq=False)
-class LSTDQ:
+class LSTDQ(WithStateValues):
     r"""LSTD-Q(:math:`\lambda`): least squares temporal differences on state features and score together.
 
     With :math:`x_t = (\phi(s_t), \mathrm{SC}_t)` and :math:`\tilde x_t = (\phi(s_{t+1}), 0)`, 0 after the
@@ -209,13 +183,13 @@ class LSTDQ:
     ----------
     lam : float
         :math:`\lambda` in [0, 1].
-    state_features : array_like, shape (S, d), or callable, optional
+    state_features : "tabular", array_like of shape (S, M), or callable, optional
         As for `ValueAndScore`.
 
     Raises
     ------
     ValueError
-        If `lam` is outside [0, 1], or the features are no table (S, d) or not finite.
+        If `lam` is outside [0, 1], or the features are another word, no table (S, M), or not finite.
     TypeError
         If `lam` is not a number, or the features are neither numbers nor a function.
 
@@ -253,136 +227,38 @@ class LSTDQ:
     state_features: object = None
 
     def __post_init__(self):
+        super().__post_init__()
         object.__setattr__(self, "lam", _validate.in_unit_interval("lam", self.lam))
-        object.__setattr__(self, "state_features", _checked_features(self.state_features))
 
-    def fixed_point(self, mdp, policy):
-        r"""Weights w that it has in the limit of many paths.
-
-        Parameters
-        ----------
-        mdp : FiniteMDP or LinearQuadraticMDP
-        policy : FinitePolicy or LinearGaussianPolicy
-            Or a batch of policies.
-
-        Returns
-        -------
-        ndarray, shape (..., K)
-            The solution of least norm.
-
-        Raises
-        ------
-        ValueError
-            If the state features do not fit the problem; for the linear-quadratic problem, if they are not
-            those without an argument.
-        """
-        return _fixed_weights(mdp, policy, self.state_features, self.lam)
-
-    def state_values(self, mdp, policy):
-        r"""State values :math:`V_v` in the limit of many paths.
-
-        Parameters
-        ----------
-        mdp : FiniteMDP or LinearQuadraticMDP
-        policy : FinitePolicy or LinearGaussianPolicy
-            Or a batch of policies.
-
-        Returns
-        -------
-        ndarray, shape (..., S), or Quadratic
-        """
-        return _fixed_values(mdp, policy, self.state_features, self.lam)
-
-    def bias(self, mdp, policy):
-        r"""What the state features cost, the expectation in the condition above.
-
-        Parameters
-        ----------
-        mdp : FiniteMDP or LinearQuadraticMDP
-        policy : FinitePolicy or LinearGaussianPolicy
-            Or a batch of policies.
-
-        Returns
-        -------
-        ndarray, shape (..., K)
-            :math:`\mathrm{FIM} \cdot w - \partial J / \partial \theta` in the limit w.
-        """
-        return _bias(mdp, policy, self.state_features, self.lam)
-
-    def fit(self, paths):
-        """Weights w by solving the equations of all sampled paths together.
-
-        Parameters
-        ----------
-        paths : FinitePaths or LinearQuadraticPaths
-            The state in which the horizon cut a path off still has its value. A random horizon gives the same
-            limit without truncation bias.
-
-        Returns
-        -------
-        ndarray, shape (K,)
-            The solution of least norm.
-        """
-        reader = sampled.JointReader(paths, self.state_features)
-        return sampled.fixed_point(reader, _lstd_step, reader.rewards, self.lam)[-_n_parameters(paths) :]
-
-
-# --- sampled -----------------------------------------------------------------------------------------
-
-
-def _joint_step(reader, t, episodes):
-    x, difference = _lstd_step(reader, t, episodes)
-    later = reader.weights[t + 1] * reader.scores(t + 1, episodes)
-    difference[:, -later.shape[-1] :] -= later
-    return x, difference
-
-
-def _lstd_step(reader, t, episodes):
-    (phi, following), scores = reader.step(t, episodes), reader.scores(t, episodes)
-    x = np.concatenate([phi, scores], axis=1)
-    # The state that follows is known once the step is made, and has the weight of the step.
-    return x, reader.weights[t] * np.concatenate([phi - following, scores], axis=1)
-
-
-def _n_parameters(paths):
-    return paths.policy.parameters.shape[-1]
+    @property
+    def _decay(self):
+        return self.lam
 
 
 # --- exact -------------------------------------------------------------------------------------------
 
 
-def _checked_features(features):
-    if features is None or callable(features):
-        return features
-    return _validate.array("state_features", features, "(S, d)")
-
-
 def _fixed_weights(mdp, policy, features, lam):
-    chain(mdp, policy)
-    if isinstance(mdp, LinearQuadraticMDP):
-        _needs_no_features(features)
-        # V is in the span of x^2 and 1.
-        return compatible_weights(mdp, policy)
-    if features is None or lam == 1:
+    if _features(mdp, features).is_complete or lam == 1:
         # V_v = V, or U_v = V_v: what is left is R + gamma P V = Q.
         return compatible_weights(mdp, policy)
     near = replace(mdp, discount=mdp.discount * lam)
     V_v = _fixed_values(mdp, policy, features, lam)
     U_v = _summed(near, policy, _step_ahead(mdp, policy, V_v))
     # Q at beta + gamma P V_v - beta P U_v, but for what depends on the state alone.
-    return score_weights(mdp, policy, advantages(near, policy) + _change(mdp, V_v) - _change(near, U_v))
+    values = advantages(near, policy) + _change(mdp, V_v) - _change(near, U_v)
+    return chain(mdp, policy).score_fit(policy, values)
 
 
 def _fixed_values(mdp, policy, features, lam):
-    V = state_values(mdp, policy)
-    if isinstance(mdp, LinearQuadraticMDP):
-        _needs_no_features(features)
+    V, phi = state_values(mdp, policy), _features(mdp, features)
+    if isinstance(V, Quadratic):
         return V
     rho = state_visitation(mdp, policy)
-    if features is None:
-        # One feature for each state: V itself solves the equations, and what is not visited has none.
+    if phi.is_complete:
+        # V itself solves the equations, and what is not visited has none.
         return np.where(rho > 0, V, 0.0)
-    phi, near = sampled.finite_features(features, mdp), replace(mdp, discount=mdp.discount * lam)
+    phi, near = phi.matrix, replace(mdp, discount=mdp.discount * lam)
     U = [_summed(near, policy, _step_ahead(mdp, policy, np.broadcast_to(each, V.shape))) for each in phi.T]
     right = np.stack([*U, _summed(near, policy, chain(mdp, policy).reward)], axis=-1)
     here, V_v = visited(mdp, policy, rho), np.empty(V.shape)
@@ -410,15 +286,15 @@ def _projected(phi, right, rho, here):
 
 
 def _bias(mdp, policy, features, lam):
+    # Whether the two go together.
     chain(mdp, policy)
-    if isinstance(mdp, LinearQuadraticMDP):
-        _needs_no_features(features)
+    if _features(mdp, features).is_complete:
         return np.zeros(policy.parameters.shape)
     rho = state_visitation(mdp, policy)
     error = _fixed_values(mdp, policy, features, lam) - state_values(mdp, policy)
     near = replace(mdp, discount=mdp.discount * lam)
     error = _summed(near, policy, np.where(rho > 0, error, 0.0))
-    return score_gradient(mdp, policy, mdp.discount * (1 - lam) * mdp.next_values(error))
+    return chain(mdp, policy).score_mean(policy, mdp.discount * (1 - lam) * mdp.next_values(error))
 
 
 def _change(mdp, values):
@@ -446,9 +322,12 @@ def _summed(near, policy, values):
     return np.where(np.isnan(summed), 0.0, summed)
 
 
-def _needs_no_features(features):
-    if features is not None:
+def _features(mdp, features):
+    """Return features whose span is known: all, or that of a table."""
+    phi = of_states(mdp, "state_features", features)
+    if not (phi.is_complete or isinstance(phi, TableFeatures)):
         raise ValueError(
-            "state_features are given; for the linear-quadratic problem the fixed point has a closed form "
-            "without them only, that is with x^2 and 1"
+            "state_features is a function; for the linear-quadratic problem the fixed point has a closed "
+            "form without it only, that is with x^2 and 1"
         )
+    return phi

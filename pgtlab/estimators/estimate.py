@@ -8,23 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pgtlab import _validate
-from pgtlab.estimators.critics import checked
 from pgtlab.estimators.signals import ReturnToGo, Signal
-from pgtlab.policies.softmax import sound_scores
 from pgtlab.rollouts import rollout
-from pgtlab.rollouts.paths import FinitePaths, check_slope
-
-#: Groups of episodes, between which the standard error of a finite problem is measured.
-_GROUPS = 256
-
-#: Entries of the tables that are filled at a time.
-_MOST_ENTRIES = 2**22
-
-#: Steps that are counted into them at a time: few enough for the processor's cache.
-_STEPS_AT_ONCE = 2**17
-
-#: Episodes of the linear-quadratic problem that are added up at a time, for the same reason.
-_EPISODES_AT_ONCE = 2**13
+from pgtlab.rollouts.paths import checked
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +68,7 @@ def estimate_gradient(paths, signal):
         From `rollout`, with the policy whose score is taken.
     signal : Signal
         What gives the factors g: `WholeReturn`, `ReturnToGo`, `ActionValues`, `Advantages`, `TDErrors`,
-        `GAE`.
+        `NStepReturn`, `GAE`.
 
     Returns
     -------
@@ -147,8 +133,7 @@ def estimate_gradient(paths, signal):
     size = np.divide(third, spread, where=spread > 0, out=np.zeros_like(mean))
     few = _few_events(size, spread * (N / n_groups), mean / unit, N)
     size *= unit
-    # What is normal shows its spread at once: in the linear-quadratic problem nothing is rare.
-    if few.any() and isinstance(paths, FinitePaths):
+    if few.any() and paths.has_rare_events:
         size = np.where(few, _reach(paths, signal) + np.abs(mean), size)
     error = unit * np.sqrt(spread / ((n_groups - 1) * N))
     return Estimate(mean, error, N, n_groups - 1, size / N)
@@ -268,7 +253,7 @@ def return_estimate(paths):
     size = np.vdot(off * off, off) / spread if spread else 0.0
     few = _few_events(size, spread, mean / unit, N)
     size *= unit
-    if few and isinstance(paths, FinitePaths):
+    if few and paths.has_rare_events:
         size = np.abs(paths.mdp.reward).max() * paths.weights.sum() + abs(mean)
     return Estimate(float(mean), float(unit * np.sqrt(spread / (N - 1) / N)), N, N - 1, float(size / N))
 
@@ -282,9 +267,8 @@ def _at_least_two(paths):
 
 def _score_sums(paths, signal):
     """Return an iterator over sums of score times factor, (G, K), and numbers of episodes in them, (G,)."""
-    check_slope(paths)
-    sums = _finite if isinstance(paths, FinitePaths) else _linear_quadratic
-    return sums(paths, signal.weights(paths))
+    paths.check_slope()
+    return paths.score_sums(signal.weights(paths))
 
 
 def _unit(values):
@@ -305,48 +289,5 @@ def _reach(paths, signal):
     # A factor g_t is at most this times the weights from t on, so that the weight of t counts t + 1 times.
     size *= paths.weights @ np.arange(1.0, paths.n_steps + 1)
     # A score of a tabular policy has entries up to 1.
-    tabular = getattr(paths.policy, "is_tabular", False)
-    return size * (1.0 if tabular else np.abs(sound_scores(paths.policy)).max((0, 1)))
-
-
-def _finite(paths, factors):
-    """Yield the sums of score times factor over groups of episodes (G, K), and the groups' sizes (G,)."""
-    (S, A), N = paths.mdp.reward.shape, paths.n_episodes
-    # One entry more for the steps that were not made.
-    width = S * A + 1
-    G = min(N, _GROUPS)
-    edges = np.arange(G + 1) * N // G
-    at_once = min(
-        _MOST_ENTRIES // max(width, paths.policy.parameters.size), _STEPS_AT_ONCE * G // factors.size
-    )
-    at_once = max(at_once, 1)
-    for g in range(0, G, at_once):
-        bounds = edges[g : g + at_once + 1]
-        lo, hi, n = bounds[0], bounds[-1], len(bounds) - 1
-        sizes = np.diff(bounds)
-        table = np.repeat(np.arange(n) * width, sizes)
-        bins = np.add(paths.pairs[:, lo:hi], table, dtype=np.intp)
-        counted = np.bincount(bins.ravel(), factors[:, lo:hi].ravel(), n * width)
-        by_pair = counted.reshape(n, width)[:, :-1].reshape(n, S, A)
-        yield paths.policy.score_sum(by_pair), sizes
-
-
-def _linear_quadratic(paths, factors):
-    """Yield the sums of score times factor over each episode (N, 2), and N ones."""
-    gain, variance = float(paths.policy.gain), float(paths.policy.std) ** 2
-    sums = np.zeros((2, paths.n_episodes))
-    for lo in range(0, paths.n_episodes, _EPISODES_AT_ONCE):
-        at = slice(lo, lo + _EPISODES_AT_ONCE)
-        in_gain, in_log_std = sums[:, at]
-        for x, u, g in zip(paths.states[:-1, at], paths.actions[:, at], factors[:, at], strict=True):
-            # With y = u - k x the scores are y x / s^2 and (y^2 - s^2) / s^2.
-            y = gain * x
-            np.subtract(u, y, out=y)
-            gy = g * y
-            y *= gy
-            in_log_std += y
-            gy *= x
-            in_gain += gy
-    sums[1] -= variance * factors.sum(0)
-    sums /= variance
-    yield sums.T, np.ones(paths.n_episodes)
+    policy = paths.policy
+    return size * (1.0 if policy.is_tabular else np.abs(policy.sound_scores()).max((0, 1)))

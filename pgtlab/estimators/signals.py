@@ -14,8 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgtlab import _validate
-from pgtlab.estimators.critics import checked, kept, on_pairs, on_states
-from pgtlab.estimators.expectations import mean_of_estimate, rewards, td_errors, values_of_pairs
+from pgtlab.arrays.recursions import one_step_errors, summed
+from pgtlab.estimators.expectations import mean_of_estimate
+from pgtlab.features.given import kept_values
+from pgtlab.mdp import problem
+from pgtlab.rollouts.paths import checked
 
 
 class Signal(ABC):
@@ -89,7 +92,8 @@ class Signal(ABC):
         Exact. Without truncation one linear solve, with an integer horizon one pass over the transitions
         for each step.
         """
-        return mean_of_estimate(mdp, policy, *self._recursion(mdp), horizon)
+        recursion = self._recursion(problem.checked(mdp))
+        return mean_of_estimate(mdp, policy, *recursion, horizon, self._n_terms)
 
     @abstractmethod
     def _along(self, paths):
@@ -98,6 +102,9 @@ class Signal(ABC):
     @abstractmethod
     def _recursion(self, mdp):
         """Return base and decay of the mean of the signal (see `expectations`)."""
+
+    #: How many terms the mean has, if not all.
+    _n_terms = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +141,7 @@ class WholeReturn(Signal):
         return np.where(paths.alive, paths.returns, 0.0)
 
     def _recursion(self, mdp):
-        return rewards(mdp), 1.0
+        return mdp.reward, 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,18 +196,18 @@ class ReturnToGo(Signal):
 
     def __post_init__(self):
         if self.baseline is not None:
-            object.__setattr__(self, "baseline", kept("baseline", self.baseline, "(S,)"))
+            object.__setattr__(self, "baseline", kept_values("baseline", self.baseline, "(S,)"))
 
     def _along(self, paths):
         factors = rewards_to_go(paths)
         if self.baseline is not None:
-            b = on_states("baseline", self.baseline, paths)[:-1]
+            b = paths.of_states("baseline", self.baseline)[:-1]
             factors -= np.where(paths.alive, paths.weights[:, None] * b, 0.0)
         return factors
 
     def _recursion(self, mdp):
         # (20.3): the baseline takes nothing from the mean.
-        return rewards(mdp), 1.0
+        return mdp.reward, 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,13 +259,13 @@ class ActionValues(Signal):
     Q: object
 
     def __post_init__(self):
-        object.__setattr__(self, "Q", kept("Q", self.Q, "(S, A)"))
+        object.__setattr__(self, "Q", kept_values("Q", self.Q, "(S, A)"))
 
     def _along(self, paths):
-        return _weighted(paths, on_pairs("Q", self.Q, paths))
+        return _weighted(paths, paths.of_pairs("Q", self.Q))
 
     def _recursion(self, mdp):
-        return values_of_pairs(mdp, "Q", self.Q), 0.0
+        return mdp.checked_pairs("Q", self.Q), 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -299,13 +306,13 @@ class Advantages(Signal):
     A: object
 
     def __post_init__(self):
-        object.__setattr__(self, "A", kept("A", self.A, "(S, A)"))
+        object.__setattr__(self, "A", kept_values("A", self.A, "(S, A)"))
 
     def _along(self, paths):
-        return _weighted(paths, on_pairs("A", self.A, paths))
+        return _weighted(paths, paths.of_pairs("A", self.A))
 
     def _recursion(self, mdp):
-        return values_of_pairs(mdp, "A", self.A), 0.0
+        return mdp.checked_pairs("A", self.A), 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -355,13 +362,82 @@ class TDErrors(Signal):
     V: object
 
     def __post_init__(self):
-        object.__setattr__(self, "V", kept("V", self.V, "(S,)"))
+        object.__setattr__(self, "V", kept_values("V", self.V, "(S,)"))
 
     def _along(self, paths):
         return _weighted_td_errors(paths, self.V)
 
     def _recursion(self, mdp):
-        return td_errors(mdp, "V", self.V), 0.0
+        return mdp.td_errors(mdp.checked_states("V", self.V)), 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class NStepReturn(Signal):
+    r"""Return of the next n steps, with V for what comes later, less V.
+
+    .. math:: g_t = \sum_{t' = t}^{t + n - 1} w_{t'} \, \delta_{t'}
+
+    With the discount alone this is
+    :math:`\gamma^t \big( r_t + \dots + \gamma^{n-1} r_{t+n-1} + \gamma^n V(s_{t+n}) - V(s_t) \big)`: for
+    n = 1 the `TDErrors`, for n beyond the end the `ReturnToGo` with the baseline V. Its bias is
+
+    .. math::
+
+        \gamma \sum_s \rho^\pi(s) \sum_a \pi(s, a) \, \mathrm{SC}(s, a)
+        \sum_{s'} P^a_{s,s'} \big[ (\gamma P_\pi)^{n-1} (V - V^\pi) \big](s'),
+
+    so it is unbiased if :math:`V = V^\pi`, and the less biased the larger n.
+
+    Parameters
+    ----------
+    V : array_like of shape (S,), or callable
+        V(s). For the linear-quadratic problem a function of the state. NaN where there is no value.
+    n : int
+        At least 1.
+
+    Raises
+    ------
+    ValueError
+        If `V` has another number of axes or an infinite entry, or `n` is below 1.
+    TypeError
+        If they are not made of numbers.
+
+    Notes
+    -----
+    After the end of an episode V is 0; after a horizon it is V of the state that was reached.
+
+    References
+    ----------
+    (20.2). R. S. Sutton and A. G. Barto, *Reinforcement Learning*, 2nd edition, section 7.1.
+
+    Examples
+    --------
+    With V = 0 it sees the next n rewards. V - V^pi = -2/3, and each step to come costs a factor
+    1/2 * 1/2: for n = 2 the bias is (1/2) (4/3) (-1/4) (1/4) (-2/3) = 1/36.
+
+    >>> from pgtlab import FiniteMDP, SoftmaxPolicy
+    >>> mdp = FiniteMDP([[[0.0], [1.0]]], reward=[[1.0, 0.0]], initial=[1.0], discount=0.5)
+    >>> policy = SoftmaxPolicy([[[1.0], [0.0]]], [0.0])
+    >>> (NStepReturn([0.0], n=2).expectation(mdp, policy) - 2 / 9).round(6), round(1 / 36, 6)
+    (array([0.027778]), 0.027778)
+    """
+
+    V: object
+    n: int
+
+    def __post_init__(self):
+        object.__setattr__(self, "V", kept_values("V", self.V, "(S,)"))
+        object.__setattr__(self, "n", _validate.count("n", self.n, 1))
+
+    def _along(self, paths):
+        return summed(_weighted_td_errors(paths, self.V), 1.0, most=self.n)
+
+    def _recursion(self, mdp):
+        return mdp.td_errors(mdp.checked_states("V", self.V)), 1.0
+
+    @property
+    def _n_terms(self):
+        return self.n
 
 
 @dataclass(frozen=True, eq=False)
@@ -422,20 +498,20 @@ class GAE(Signal):
     lam: float
 
     def __post_init__(self):
-        object.__setattr__(self, "V", kept("V", self.V, "(S,)"))
+        object.__setattr__(self, "V", kept_values("V", self.V, "(S,)"))
         object.__setattr__(self, "lam", _validate.in_unit_interval("lam", self.lam))
 
     def _along(self, paths):
-        return _accumulated(_weighted_td_errors(paths, self.V), self.lam)
+        return summed(_weighted_td_errors(paths, self.V), self.lam)
 
     def _recursion(self, mdp):
-        return td_errors(mdp, "V", self.V), self.lam
+        return mdp.td_errors(mdp.checked_states("V", self.V)), self.lam
 
 
 def rewards_to_go(paths):
     """Return the weighted rewards from each step on, shape (T, N)."""
     # Without a step there is no reward.
-    return _accumulated(paths.weights[:, None] * paths.rewards, 1.0)
+    return summed(paths.weights[:, None] * paths.rewards, 1.0)
 
 
 def _weighted(paths, values):
@@ -444,13 +520,5 @@ def _weighted(paths, values):
 
 
 def _weighted_td_errors(paths, values):
-    V = on_states("V", values, paths)
-    return _weighted(paths, paths.rewards + paths.mdp.discount * V[1:] - V[:-1])
-
-
-def _accumulated(terms, decay):
-    """Add to each row of `terms` (T, N) the next one times the decay, from the last row on; in place."""
-    for t in reversed(range(len(terms) - 1)):
-        # x_t = (term of t) + decay x_{t+1}
-        terms[t] += terms[t + 1] if decay == 1 else decay * terms[t + 1]
-    return terms
+    V = paths.of_states("V", values)
+    return _weighted(paths, one_step_errors(paths.rewards, V[:-1], V[1:], paths.mdp.discount))

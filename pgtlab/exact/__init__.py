@@ -5,6 +5,7 @@ from pgtlab.exact.finite_chain import FiniteChain
 from pgtlab.exact.fisher import fisher_information, kl_divergence, natural_policy_gradient
 from pgtlab.exact.gaussian_chain import LinearGaussianChain
 from pgtlab.exact.gradients import policy_gradient, policy_gradient_by_differences
+from pgtlab.exact.on_the_line import GaussianKernel, GaussianVisitation
 from pgtlab.exact.stationary import (
     average_reward,
     average_reward_gradient,
@@ -12,14 +13,13 @@ from pgtlab.exact.stationary import (
     differential_values,
     stationary_distribution,
 )
-from pgtlab.exact.values import Quadratic, action_values, advantages, expected_return, state_values
+from pgtlab.exact.values import action_values, advantages, expected_return, state_values
 from pgtlab.exact.visits import (
-    GaussianKernel,
-    GaussianVisitation,
     state_visitation,
     state_visitation_distribution,
     transition_probabilities,
 )
+from pgtlab.quadratic import Quadratic
 
 __all__ = [
     "FiniteChain",

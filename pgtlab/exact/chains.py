@@ -10,8 +10,6 @@ from pgtlab import _validate
 from pgtlab.exact.finite_chain import FiniteChain
 from pgtlab.exact.gaussian_chain import LinearGaussianChain
 from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
-from pgtlab.policies import FinitePolicy, LinearGaussianPolicy
-from pgtlab.policies.softmax import told_probs
 
 __all__ = ["chain"]
 
@@ -55,13 +53,13 @@ def chain(mdp, policy):
     (array([[0.5]]), array([0.5]))
     """
     global _last
-    if isinstance(mdp, LinearQuadraticMDP):
-        _validate.instance("policy", policy, LinearGaussianPolicy)
-        return LinearGaussianChain(mdp, policy)
     if not isinstance(mdp, FiniteMDP):
-        raise not_a_problem(mdp)
-    _validate.instance("policy", policy, FinitePolicy)
-    probs = told_probs(policy)
+        if not isinstance(mdp, LinearQuadraticMDP):
+            raise not_a_problem(mdp)
+        _validate.instance("policy", policy, LinearGaussianChain.policies)
+        return LinearGaussianChain(mdp, policy)
+    _validate.instance("policy", policy, FiniteChain.policies)
+    probs = policy.sound_probs()
     kept = _last
     if kept is None or not kept.serves(mdp, probs, policy):
         kept = _last = FiniteChain(mdp, probs, policy)

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pgtlab.exact.finite_chain import reached
-from pgtlab.policies import SoftmaxPolicy
-from pgtlab.policies.softmax import sound_scores
+from pgtlab.exact.endings import reached
 
 #: Visits below this many are known to be few, and no more: double precision ends near 1e-308.
 FEWEST_VISITS = 1e-300
@@ -60,7 +58,7 @@ def contrasts(mdp, policy, rho, values=None):
     # The likeliest action first: from it and its like the others are told without loss.
     order = np.argsort(-logs, axis=-1, kind="stable")
     logs, values = (np.take_along_axis(each, order, axis=-1) for each in (logs, values))
-    phi = _scores(policy)
+    phi = policy.score_differences()
     phi = np.broadcast_to(phi, (*order.shape[:-2], *phi.shape[-3:]))
     rows = np.take_along_axis(phi, order[..., 1:, None], axis=-2)
     rows -= np.take_along_axis(phi, order[..., :1, None], axis=-2)
@@ -98,19 +96,9 @@ def visited(mdp, policy, rho):
         return np.broadcast_to(mdp.initial > 0, found.shape)
     if found.all():
         return found
-    # A softmax takes every action, at whatever probability.
-    softmax = isinstance(policy, SoftmaxPolicy)
-    support = np.ones(mdp.reward.shape, bool) if softmax else np.isfinite(policy.log_probs())
+    support = policy.possible()
     ways = np.empty((*support.shape[:-2], mdp.n_states), bool)
     for at in np.ndindex(support.shape[:-2]):
         sources, targets = mdp.mixed_transition(support[at].astype(float)).nonzero()
         ways[at] = reached(sources, targets, mdp.initial > 0)
     return np.broadcast_to(ways, found.shape)
-
-
-def _scores(policy):
-    """Return the scores, or what has the same differences from action to action, (..., S, A, K)."""
-    if type(policy) is SoftmaxPolicy:
-        # SC(s, a) = phi(s, a) - sum_b pi(s, b) phi(s, b)
-        return policy.features
-    return sound_scores(policy)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from functools import singledispatch
-
 import numpy as np
 
 from pgtlab import _validate
 from pgtlab.exact.chains import chain
-from pgtlab.exact.values import action_values, advantages, expected_return
-from pgtlab.exact.visits import state_visitation
-from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
+from pgtlab.exact.values import expected_return
 
 
-@singledispatch
 def policy_gradient(mdp, policy):
     r"""Gradient of the expected return, by the policy gradient theorem.
 
@@ -35,12 +30,10 @@ def policy_gradient(mdp, policy):
 
     Raises
     ------
-    ValueError
-        If the policy does not fit the problem, or the expected return does not exist (see `chain`). At
-        discount 1 also if an action of probability 0 may lead, from a state that the start reaches by
-        whatever actions, to a state from which the end is not sure: the theorem does not cover that.
-    TypeError
-        If an argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`. At discount 1 ValueError also if an action of probability 0 may lead, from a state that
+        the start reaches by whatever actions, to a state from which the end is not sure: the theorem does
+        not cover that.
 
     Notes
     -----
@@ -69,34 +62,10 @@ def policy_gradient(mdp, policy):
     >>> policy_gradient(mdp, SoftmaxPolicy.tabular([[0.0, 0.0]])).round(6)
     array([ 0.222222, -0.222222])
     """
-    raise not_a_problem(mdp)
-
-
-@policy_gradient.register
-def _(mdp: FiniteMDP, policy):
     process = chain(mdp, policy)
     process.check_slope()
-    rho, A = state_visitation(mdp, policy), advantages(mdp, policy)
-    visits = rho[..., None] * process.probs
-    # What is never done has no say; at discount 1 its A need not exist.
-    if not process.all_end:
-        A = np.where(visits == 0, 0.0, A)
-    # d pi = pi d log pi, and sum_a d pi Q = sum_a d pi A
-    return policy.score_sum(visits * A)
-
-
-@policy_gradient.register
-def _(mdp: LinearQuadraticMDP, policy):
-    rho, Q = state_visitation(mdp, policy), action_values(mdp, policy)
-    (_, Q_xu), (_, Q_uu) = np.moveaxis(Q.matrix, (-2, -1), (0, 1))
-    variance = policy.std**2
-    # With u = k x + s z, z ~ N(0, 1), the scores are z x / s and z^2 - 1, and
-    # Q(x, u) = (terms without z) + 2 s z (Q_xu + Q_uu k) x + s^2 z^2 Q_uu. So
-    #   E_z[(z x / s) Q]  = 2 (Q_xu + Q_uu k) x^2, and the integral of x^2 over rho is Sigma;
-    #   E_z[(z^2 - 1) Q]  = 2 s^2 Q_uu, as E z^4 - E z^2 = 2, and the integral of 1 is the mass.
-    in_gain = 2 * (Q_xu + Q_uu * policy.gain) * rho.second_moment
-    in_log_std = 2 * variance * Q_uu * rho.mass
-    return np.stack([in_gain, in_log_std], axis=-1)
+    # sum_s rho(s) sum_a d pi(s, a) Q(s, a), with d pi = pi SC; and sum_a d pi Q = sum_a d pi A
+    return process.score_mean(policy, process.advantages())
 
 
 def policy_gradient_by_differences(mdp, policy, *, step=2e-4):
@@ -122,10 +91,8 @@ def policy_gradient_by_differences(mdp, policy, *, step=2e-4):
 
     Raises
     ------
-    ValueError
-        If `step` is not above 0, the policy does not fit the problem, or the expected return does not exist.
-    TypeError
-        If an argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`, or if `step` is no number above 0.
 
     Notes
     -----

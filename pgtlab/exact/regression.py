@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pgtlab.exact.chains import chain
 from pgtlab.exact.contrasts import contrasts, visited
-from pgtlab.exact.finite_chain import lapack
+from pgtlab.exact.linear_systems import lapack
 
 #: Singular values of the scores below this share of the largest one count as zero.
 RANK_TOLERANCE = 1e-12
@@ -128,11 +127,9 @@ def least_squares_on_score(mdp, policy, rho, values, *, squared):
     Raises
     ------
     ValueError
-        If the solution hangs on visits below 1e-300; at discount 1, if an action of probability 0 may lead to
-        a state from which the end is not sure (see `policy_gradient`).
+        If the solution hangs on visits below 1e-300.
     """
-    chain(mdp, policy).check_slope()
-    if getattr(policy, "is_tabular", False):
+    if policy.is_tabular:
         # The score of (s, a) is e_sa - sum_b pi(s, b) e_sb: w = f solves the least squares problem, and so
         # does f plus any function of the state. The norm is least if w sums to 0 over the actions.
         here = visited(mdp, policy, rho)[..., None]

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache, singledispatch
-
-import numpy as np
-
-from pgtlab import _validate
 from pgtlab.exact.chains import chain
-from pgtlab.exact.elimination import Elimination
-from pgtlab.exact.finite_chain import (
-    changes,
-    check_digits,
-    in_range,
-    mean_over_moves,
-    reached,
-    reached_by_any_actions,
-)
-from pgtlab.exact.values import Quadratic
-from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
+from pgtlab.quadratic import scalar
 
 
-@singledispatch
 def stationary_distribution(mdp, policy):
     r"""Distribution of the state in the long run, :math:`d = P_\pi^\top d`.
 
@@ -71,22 +55,9 @@ def stationary_distribution(mdp, policy):
     >>> stationary_distribution(mdp, SoftmaxPolicy.tabular([[0.0], [0.0]])).round(6)
     array([0.666667, 0.333333])
     """
-    raise not_a_problem(mdp)
+    return chain(mdp, policy).long_run.distribution
 
 
-@stationary_distribution.register
-def _(mdp: FiniteMDP, policy):
-    return _long_run(chain(mdp, policy), "distribution")
-
-
-@stationary_distribution.register
-def _(mdp: LinearQuadraticMDP, policy):
-    # v = c^2 v + w
-    process = chain(mdp, policy)
-    return process.noise_variance / _stability(process)
-
-
-@singledispatch
 def average_reward(mdp, policy):
     r"""Average reward a step in the long run.
 
@@ -126,24 +97,9 @@ def average_reward(mdp, policy):
     >>> round(average_reward(mdp, SoftmaxPolicy.tabular([[0.0], [0.0]])), 6)
     1.0
     """
-    raise not_a_problem(mdp)
+    return scalar(chain(mdp, policy).long_run.average)
 
 
-@average_reward.register
-def _(mdp: FiniteMDP, policy):
-    eta = _long_run(chain(mdp, policy), "average")
-    return eta if eta.ndim else float(eta)
-
-
-@average_reward.register
-def _(mdp: LinearQuadraticMDP, policy):
-    variance = stationary_distribution(mdp, policy)
-    # In state x the policy earns -((q + r k^2) x^2 + r s^2) on average.
-    eta = -((mdp.state_cost + mdp.action_cost * policy.gain**2) * variance + mdp.action_cost * policy.std**2)
-    return eta if np.ndim(eta) else float(eta)
-
-
-@singledispatch
 def differential_values(mdp, policy):
     r"""Differential state values, what the start is worth beside the average for ever after.
 
@@ -184,23 +140,9 @@ def differential_values(mdp, policy):
     >>> differential_values(mdp, SoftmaxPolicy.tabular([[0.0], [0.0]])).round(6)
     array([-0.666667,  1.333333])
     """
-    raise not_a_problem(mdp)
+    return chain(mdp, policy).long_run.values
 
 
-@differential_values.register
-def _(mdp: FiniteMDP, policy):
-    return _long_run(chain(mdp, policy), "values")
-
-
-@differential_values.register
-def _(mdp: LinearQuadraticMDP, policy):
-    process = chain(mdp, policy)
-    # h(x) = -P (x^2 - v) with P = q + r k^2 + c^2 P
-    P = (mdp.state_cost + mdp.action_cost * policy.gain**2) / _stability(process)
-    return Quadratic(-P[..., None, None], P * stationary_distribution(mdp, policy))
-
-
-@singledispatch
 def differential_action_values(mdp, policy):
     r"""Differential action values, :math:`R^a_s - \eta + \sum_{s'} P^a_{s,s'} h(s')`.
 
@@ -234,25 +176,10 @@ def differential_action_values(mdp, policy):
     array([[-0.666667],
            [ 1.333333]])
     """
-    raise not_a_problem(mdp)
+    # Q_h(s, a) = R(s, a) - eta + sum_p P(s, a, p) h(p)
+    return chain(mdp, policy).long_run.action_values
 
 
-@differential_action_values.register
-def _(mdp: FiniteMDP, policy):
-    # Q(s, a) = h(s) + [R(s, a) - eta + sum_p P(s, a, p) (h(p) - h(s))]
-    process = chain(mdp, policy)
-    return _long_run(process, "values")[..., None] + _long_run(process, "gains")
-
-
-@differential_action_values.register
-def _(mdp: LinearQuadraticMDP, policy):
-    h, a, b = differential_values(mdp, policy), mdp.drift, mdp.control
-    # -q x^2 - r u^2 - eta + E h(a x + b u + e)
-    H = h.matrix * np.outer([a, b], [a, b]) - np.diag([mdp.state_cost, mdp.action_cost])
-    return Quadratic(H, h.constant + h.matrix[..., 0, 0] * mdp.noise_std**2 - average_reward(mdp, policy))
-
-
-@singledispatch
 def average_reward_gradient(mdp, policy):
     r"""Gradient of the average reward, by the policy gradient theorem for the long run.
 
@@ -302,141 +229,6 @@ def average_reward_gradient(mdp, policy):
     >>> average_reward_gradient(mdp, SoftmaxPolicy.tabular([[0.0, 0.0]]))
     array([ 0.25, -0.25])
     """
-    raise not_a_problem(mdp)
-
-
-@average_reward_gradient.register
-def _(mdp: FiniteMDP, policy):
     process = chain(mdp, policy)
-    d, A = _long_run(process, "distribution"), process.less_mean(_long_run(process, "gains"))
-    visits = d[..., None] * process.probs
-    # d pi = pi d log pi, and sum_a d pi Q_h = sum_a d pi A. What is never done has no say.
-    return policy.score_sum(visits * np.where(visits > 0, A, 0.0))
-
-
-@average_reward_gradient.register
-def _(mdp: LinearQuadraticMDP, policy):
-    variance, Q = stationary_distribution(mdp, policy), differential_action_values(mdp, policy)
-    (_, Q_xu), (_, Q_uu) = np.moveaxis(Q.matrix, (-2, -1), (0, 1))
-    # The integrals over the action are those of `policy_gradient`; x^2 has the mean v, and the mass is 1.
-    in_gain = 2 * (Q_xu + Q_uu * policy.gain) * variance
-    return np.stack([in_gain, 2 * policy.std**2 * Q_uu], axis=-1)
-
-
-def _long_run(process, name):
-    """Return the attribute `name` of the long run, stacked for a batch of policies."""
-    results = np.array([getattr(run, name) for run in _long_runs(process)])
-    return results.reshape(process.probs.shape[:-2] + results.shape[1:])
-
-
-@lru_cache(maxsize=1)
-def _long_runs(process):
-    """Return the long run of each policy of a chain, remembered for the last one."""
-    mdp = process.mdp
-    if mdp.is_sparse:
-        raise ValueError("transitions are sparse; expected a dense array (S, A, S) for the average reward")
-    met = reached_by_any_actions(mdp)
-    here = (process.probs * mdp.ending).sum(-1)
-    for ending, how in ((here, ""), (mdp.ending.max(-1), ", by an action of probability 0")):
-        at = _validate.first((ending > 0) & met)
-        if at is not None:
-            raise ValueError(
-                f"an episode may end in state {at[-1]}, with probability {ending[at]:.3g}{how}; expected "
-                "transitions whose rows sum to 1: the average reward is that of a process that goes on for "
-                "ever"
-            )
-    P = process.transition.reshape(-1, mdp.n_states, mdp.n_states)
-    ends = (here > 0).reshape(len(P), -1)
-    # Which states come together depends on which actions are possible, not on how probable they are.
-    known, runs = {}, []
-    for one, end, reward in zip(P, ends, process.reward.reshape(len(P), -1), strict=True):
-        support = (one > 0).tobytes() + end.tobytes()
-        if support not in known:
-            known[support] = _settled(one > 0, end, met)
-        runs.append(_LongRun(mdp, one, reward, known[support]))
-    return runs
-
-
-def _settled(edges, ends, met):
-    """Return the states (S,) whose long run is that of the start; raise unless all those of `met` are such.
-
-    `edges` (S, S) lead from state to state, `ends` (S,) says where the chain may end; those of `met` lead to
-    one another only.
-    """
-    sources, targets = edges.nonzero()
-    states = np.arange(len(edges))
-    home = np.flatnonzero(met)[0]
-    while True:
-        # A state that is reached from `home` and does not lead back lies closer to the end of all ways.
-        ahead = reached(sources, targets, states == home)
-        behind = reached(targets, sources, states == home)
-        onwards = np.flatnonzero(ahead & ~behind)
-        if not onwards.size:
-            break
-        home = onwards[0]
-    if not behind[met].all():
-        raise ValueError(
-            f"the long run depends on the start: state {home} is in a closed class that state "
-            f"{np.flatnonzero(met & ~behind)[0]} never reaches; expected one closed class of states"
-        )
-    return ~reached(targets, sources, ~behind | ends)
-
-
-class _LongRun:
-    """Long run of one policy, on the `settled` states; the others lead elsewhere."""
-
-    def __init__(self, mdp, P, reward, settled):
-        self._mdp, self._settled = mdp, settled
-        self._reward = reward[settled]
-        self._elimination = Elimination(P[np.ix_(settled, settled)], np.zeros(settled.sum()))
-
-    @cached_property
-    def distribution(self):
-        return self._everywhere(self._elimination.stationary(), 0.0)
-
-    @cached_property
-    def average(self):
-        return self.distribution[self._settled] @ self._reward
-
-    @cached_property
-    def _values(self):
-        """h up to a constant, and the sizes of what was added up."""
-        # (I - P) h = r - eta
-        r, eta = self._reward, self.average
-        earned = r - eta, np.abs(r) + abs(eta)
-        return tuple(in_range(self._elimination.solve_up_to_last(each), r) for each in earned)
-
-    @cached_property
-    def values(self):
-        h, sizes = self._values
-        check_digits("the differential value of a state", h, sizes, self._reward, largest=True)
-        return self._everywhere(h - self.distribution[self._settled] @ h, np.nan)
-
-    @cached_property
-    def gains(self):
-        # R(s, a) - eta + sum_p P(s, a, p) (h(p) - h(s)), what an action brings beyond h
-        mdp = self._mdp
-        change, sizes = changes(*(self._everywhere(each, 0.0) for each in self._values))
-        gains = mdp.reward - self.average + mean_over_moves(mdp, change)
-        sizes = np.abs(mdp.reward) + abs(self.average) + mean_over_moves(mdp, sizes)
-        unknown = ~self._settled
-        gains[unknown[:, None] | (mdp.next_values(unknown.astype(float)) > 0)] = np.nan
-        check_digits("the differential advantage of an action", gains, sizes, mdp.reward)
-        return gains
-
-    def _everywhere(self, values, elsewhere):
-        result = np.full(len(self._settled), elsewhere)
-        result[self._settled] = values
-        return result
-
-
-def _stability(process):
-    """Return 1 - c^2; raise where the closed loop is not stable."""
-    margin = process.margin(1.0)
-    if not (margin > 0).all():
-        at = _validate.first(~(margin > 0))
-        raise ValueError(
-            f"gain{_validate.subscript(at)} is {process.policy.gain[at]:g}: the closed loop has drift "
-            f"a + b k = {process.drift[at]:g}; expected one between -1 and 1, or the state has no long run"
-        )
-    return margin
+    # sum_s d(s) sum_a d pi(s, a) Q_h(s, a), with d pi = pi SC; and sum_a d pi Q_h = sum_a d pi A
+    return process.score_mean(policy, process.long_run.advantages, process.long_run.visits)

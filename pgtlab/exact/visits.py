@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import singledispatch
-
-import numpy as np
-
 from pgtlab import _validate
 from pgtlab.exact.chains import chain
-from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
-from pgtlab.policies.linear_gaussian import spread
-
-#: Largest error of the density of a visitation measure, as a share of the measure's mass.
-_DENSITY_ERROR = 1e-13
-
-#: Terms of a density, one a step, up to which the sum over time is done.
-_MOST_TERMS = 1e6
 
 
-@singledispatch
 def transition_probabilities(mdp, policy, t):
     r"""Probabilities :math:`p(s \to s', t, \pi)` of going from one state to another in t steps.
 
@@ -41,10 +27,8 @@ def transition_probabilities(mdp, policy, t):
 
     Raises
     ------
-    ValueError
-        If t is negative, or the policy does not fit the problem.
-    TypeError
-        If t is no integer, or another argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`, or if t is no integer of at least 0.
 
     Notes
     -----
@@ -63,28 +47,11 @@ def transition_probabilities(mdp, policy, t):
     >>> transition_probabilities(mdp, SoftmaxPolicy.tabular([[0.0, 0.0]]), 3)
     array([[0.125]])
     """
-    raise not_a_problem(mdp)
-
-
-@transition_probabilities.register
-def _(mdp: FiniteMDP, policy, t):
     t = _validate.count("t", t)
-    step = chain(mdp, policy).transition
-    if mdp.is_sparse:
-        from scipy.sparse.linalg import matrix_power
-
-        return matrix_power(step, t)
-    return np.linalg.matrix_power(step, t)
+    # P_pi^t
+    return chain(mdp, policy).steps(t)
 
 
-@transition_probabilities.register
-def _(mdp: LinearQuadraticMDP, policy, t):
-    t = _validate.count("t", t)
-    process = chain(mdp, policy)
-    return GaussianKernel(process.drift**t, np.sqrt(process.state_variance(0.0, t)))
-
-
-@singledispatch
 def state_visitation(mdp, policy):
     r"""Discounted state-visitation measure :math:`\rho^\pi`, unnormalised as in the slides.
 
@@ -106,10 +73,8 @@ def state_visitation(mdp, policy):
 
     Raises
     ------
-    ValueError
-        If the policy does not fit the problem, or the measure is infinite (see `chain`).
-    TypeError
-        If an argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`.
 
     Notes
     -----
@@ -130,21 +95,10 @@ def state_visitation(mdp, policy):
     >>> state_visitation(mdp, SoftmaxPolicy.tabular([[0.0, 0.0]])).round(6)
     array([1.818182])
     """
-    raise not_a_problem(mdp)
+    # rho = p_0 + gamma P_pi^T rho
+    return chain(mdp, policy).visits()
 
 
-@state_visitation.register
-def _(mdp: FiniteMDP, policy):
-    # rho = p_0 + gamma P_pi^T rho  <=>  (I - gamma P_pi)^T rho = p_0
-    return chain(mdp, policy).solve_transposed(mdp.initial)
-
-
-@state_visitation.register
-def _(mdp: LinearQuadraticMDP, policy):
-    return GaussianVisitation(chain(mdp, policy), mass=1 / (1 - mdp.discount))
-
-
-@singledispatch
 def state_visitation_distribution(mdp, policy):
     r"""Discounted state-visitation measure divided by its mass.
 
@@ -163,10 +117,8 @@ def state_visitation_distribution(mdp, policy):
 
     Raises
     ------
-    ValueError
-        If the policy does not fit the problem, or the measure is infinite (see `chain`).
-    TypeError
-        If an argument is of the wrong type.
+    ValueError, TypeError
+        As `chain`.
 
     References
     ----------
@@ -181,134 +133,4 @@ def state_visitation_distribution(mdp, policy):
     >>> state_visitation_distribution(mdp, SoftmaxPolicy.tabular([[0.0], [0.0]]))
     array([0.25, 0.75])
     """
-    raise not_a_problem(mdp)
-
-
-@state_visitation_distribution.register
-def _(mdp: FiniteMDP, policy):
-    rho = state_visitation(mdp, policy)
-    return rho / rho.sum(-1, keepdims=True)
-
-
-@state_visitation_distribution.register
-def _(mdp: LinearQuadraticMDP, policy):
-    return GaussianVisitation(chain(mdp, policy), mass=1.0)
-
-
-@dataclass(frozen=True, eq=False)
-class GaussianKernel:
-    r"""Transition kernel :math:`x \mapsto N(\text{drift} \cdot x, \text{std}^2)` of t steps.
-
-    Parameters
-    ----------
-    drift : ndarray, shape (...)
-        :math:`c^t`.
-    std : ndarray, shape (...)
-        0 for t = 0.
-
-    Examples
-    --------
-    >>> GaussianKernel(np.array(0.5), np.array(1.0)).density(2.0, 1.0).round(6)
-    np.float64(0.398942)
-    """
-
-    drift: np.ndarray
-    std: np.ndarray
-
-    def density(self, state, next_state):
-        r"""Density :math:`p(x \to x', t, \pi)`.
-
-        Parameters
-        ----------
-        state, next_state : float or ndarray, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N)
-
-        Raises
-        ------
-        ValueError
-            If the std is 0: no step was made, or no noise, and all the probability sits in one point.
-        """
-        x, y = np.broadcast_arrays(np.asarray(state, float), np.asarray(next_state, float))
-        return _normal(y - spread(self.drift, x.ndim) * x, spread(self.std, x.ndim), "after this many steps")
-
-
-@dataclass(frozen=True, eq=False)
-class GaussianVisitation:
-    r"""Visitation measure of the linear-quadratic problem, a weighted sum of Gaussians.
-
-    .. math::
-
-        \rho^\pi(x) = \text{mass} \cdot (1 - \gamma) \sum_{t \ge 0} \gamma^t \, N(x; \, c^t \mu_0, \, v_t)
-
-    with :math:`v_0 = \sigma_0^2` and :math:`v_{t+1} = c^2 v_t + w`.
-
-    Parameters
-    ----------
-    process : LinearGaussianChain
-    mass : float
-        Total of the measure: :math:`1/(1-\gamma)` as in the slides, or 1 once normalised.
-
-    Examples
-    --------
-    >>> from pgtlab import LinearGaussianPolicy, LinearQuadraticMDP
-    >>> mdp = LinearQuadraticMDP(drift=1, control=1, state_cost=1, action_cost=1, noise_std=0,
-    ...                          initial_mean=0, initial_std=1, discount=0.5)
-    >>> rho = state_visitation(mdp, LinearGaussianPolicy(gain=-1.0, log_std=0.0))
-    >>> rho.mass, rho.second_moment
-    (2.0, 2.0)
-    """
-
-    process: object
-    mass: float
-
-    @property
-    def second_moment(self):
-        r"""Integral of :math:`x^2` over the measure, float or shape (...)."""
-        share = self.mass * (1 - self.process.mdp.discount)
-        moment = share * self.process.second_moment
-        return moment if np.ndim(moment) else float(moment)
-
-    def density(self, state):
-        r"""Density of the measure.
-
-        Parameters
-        ----------
-        state : float or ndarray, shape (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N)
-            In visits per unit of state. The sum over t stops where what is left out is below 1e-13 of the
-            mass, divided by :math:`\sqrt{2\pi}` times the smallest standard deviation of a term.
-
-        Raises
-        ------
-        ValueError
-            If the std of the start is 0: the measure then has an atom, and no density there. If the sum over
-            t has more than a million terms, with a discount above 0.99997.
-        """
-        mdp, x = self.process.mdp, np.asarray(state, dtype=np.float64)
-        c, w = spread(self.process.drift, x.ndim), spread(self.process.noise_variance, x.ndim)
-        mean, variance = np.full_like(c, mdp.initial_mean), np.full_like(c, mdp.initial_std**2)
-        total, weight = 0.0, self.mass * (1 - mdp.discount)
-        if mdp.discount > 0 and np.log(_DENSITY_ERROR) / np.log(mdp.discount) > _MOST_TERMS:
-            raise ValueError(
-                f"discount is {mdp.discount:.12g}: the density has more than {_MOST_TERMS:g} terms, one a "
-                "step; expected a smaller discount. `second_moment` needs no such sum"
-            )
-        # The terms from t on weigh gamma^t of the mass.
-        left, when = 1.0, "at the start"
-        while left > _DENSITY_ERROR:
-            total = total + weight * left * _normal(x - mean, np.sqrt(variance), when)
-            mean, variance = c * mean, c**2 * variance + w
-            left, when = left * mdp.discount, "after the start"
-        return total
-
-
-def _normal(deviation, std, when):
-    if not (std > 0).all():
-        raise ValueError(f"the state has std 0 {when}; expected a std above 0, as a density needs")
-    return np.exp(-0.5 * (deviation / std) ** 2) / (std * np.sqrt(2 * np.pi))
+    return chain(mdp, policy).visit_distribution()

@@ -74,16 +74,26 @@ def lines_short_corridor():
     """Yield what is known of the short corridor."""
     p, half = sp.Symbol("p"), sp.Rational(1, 2)
     J, best = expected_return(short_corridor(p)), 2 - sp.sqrt(2)
-    yield Line("J for any p", J, -2 * (2 - p) / (p * (1 - p)))
-    yield Line("its slope is 0 at p = 2 - sqrt 2, between 0 and 1", J.diff(p).subs(p, best), sp.S.Zero)
-    yield Line("and J there", J.subs(p, best), -(6 + 4 * sp.sqrt(2)))
+    yield Line("J for any p", J, -2 * (2 - p) / (p * (1 - p)), r"J = -\frac{2 (2 - p)}{p (1 - p)}")
+    yield Line(
+        "its slope is 0 at p = 2 - sqrt 2, between 0 and 1",
+        J.diff(p).subs(p, best),
+        sp.S.Zero,
+        r"\pd{J}{p} \Big|_{p = 2 - \sqrt{2}} = 0",
+    )
+    yield Line("and J there", J.subs(p, best), -(6 + 4 * sp.sqrt(2)), r"J(2 - \sqrt{2}) = -(6 + 4 \sqrt{2})")
     fair = short_corridor(half)
-    yield Line("p = 1/2: V", state_values(fair), sp.Matrix([-12, -10, -6]))
-    yield Line("p = 1/2: rho", state_visitation(fair), sp.Matrix([6, 4, 2]))
-    yield Line("p = 1/2: Q", action_values(fair), sp.Matrix([[-11, -13], [-13, -7], [-1, -11]]))
+    yield Line("p = 1/2: V", state_values(fair), sp.Matrix([-12, -10, -6]), r"V = (-12, -10, -6)")
+    yield Line("p = 1/2: rho", state_visitation(fair), sp.Matrix([6, 4, 2]), r"\rho = (6, 4, 2)")
+    yield Line(
+        "p = 1/2: Q",
+        action_values(fair),
+        sp.Matrix([[-11, -13], [-13, -7], [-1, -11]]),
+        r"Q = \begin{pmatrix} -11 & -13 \\ -13 & -7 \\ -1 & -11 \end{pmatrix}",
+    )
     policy = softmax([[[1], [0]]] * 3)
     slope = policy_gradient(fair, policy)[0].subs(policy.parameters[0], 0)
-    yield Line("and the gradient in the log odds", slope, sp.Integer(2))
+    yield Line("and the gradient in the log odds", slope, sp.Integer(2), r"\d{J} = 2")
 
 
 def lines_now_or_later():
@@ -93,8 +103,15 @@ def lines_now_or_later():
     early, late = mdp.reward[0, 1], mdp.reward[1, 0]
     fisher = score_mean(rho, mdp, score, score)
     natural = policy_gradient(mdp, policy)[0] / fisher
-    yield Line("now or later: the natural gradient", natural, mdp.discount * late - early)
-    yield Line("where the literal update rests", score_mean(rho, mdp, score, mdp.reward) / fisher, -early)
+    yield Line(
+        "now or later: the natural gradient", natural, mdp.discount * late - early, r"\nat  J = \gamma L - N"
+    )
+    yield Line(
+        "where the literal update rests",
+        score_mean(rho, mdp, score, mdp.reward) / fisher,
+        -early,
+        r"\bar w = -N",
+    )
 
 
 def lines_one_knob():
@@ -103,14 +120,31 @@ def lines_one_knob():
     c, gamma, (score,), theta = sp.Symbol("c"), mdp.discount, policy.scores, policy.parameters[0]
     slope, Q = policy.derivatives[0][0, 0], action_values(mdp)
     true = expected_return(mdp).diff(theta)
-    yield Line("one knob: the gradient", true, slope * (1 - gamma * c))
+    yield Line(
+        "one knob: the gradient", true, slope * (1 - gamma * c), r"\d{J} = \d{\pi_{00}} \, (1 - \gamma c)"
+    )
     without = score_mean(visits(mdp, 2, sp.S.One), mdp, score, Q)
-    yield Line("one knob: what it is without gamma^t", without, slope * (1 - c))
+    yield Line(
+        "one knob: what it is without gamma^t",
+        without,
+        slope * (1 - c),
+        r"\sum_t E[\SC_t \, Q(s_t,a_t)] = \d{\pi_{00}} \, (1 - c)",
+    )
     fisher = score_mean(visits(mdp, 2, gamma), mdp, score, score)
-    yield Line("one knob: the natural gradient", true / fisher, (1 - gamma * c) / (1 + gamma))
+    yield Line(
+        "one knob: the natural gradient",
+        true / fisher,
+        (1 - gamma * c) / (1 + gamma),
+        r"\nat  J = \frac{1 - \gamma c}{1 + \gamma}",
+    )
     squared = visits(mdp, 2, gamma**2)
     published = score_mean(squared, mdp, score, Q) / score_mean(squared, mdp, score, score)
-    yield Line("one knob: the episodic one as published", published, (1 - gamma**2 * c) / (1 + gamma**2))
+    yield Line(
+        "one knob: the episodic one as published",
+        published,
+        (1 - gamma**2 * c) / (1 + gamma**2),
+        r"w = \frac{1 - \gamma^2 c}{1 + \gamma^2}",
+    )
 
 
 def _lines_two_states():
@@ -119,9 +153,18 @@ def _lines_two_states():
     J, gamma = expected_return(mdp), mdp.discount
     above = p * (1 - gamma * q) + 2 * gamma * q * (1 - p)
     below = (1 - gamma * p) * (1 - gamma * q) - gamma**2 * (1 - p) * (1 - q)
-    yield Line("J for any p and q", J, above / below)
     yield Line(
-        "the best: leave the first state, stay in the second", J.subs({p: 0, q: 1}), 2 * gamma / (1 - gamma)
+        "J for any p and q",
+        J,
+        above / below,
+        r"J = \frac{p (1 - \gamma q) + 2 \gamma q (1 - p)}"
+        r"{(1 - \gamma p)(1 - \gamma q) - \gamma^2 (1 - p)(1 - q)}",
+    )
+    yield Line(
+        "the best: leave the first state, stay in the second",
+        J.subs({p: 0, q: 1}),
+        2 * gamma / (1 - gamma),
+        r"J(0, 1) = \frac{2 \gamma}{1 - \gamma}",
     )
     # In the log odds of staying, dp = p (1 - p) and SC = (1 - p, -p), so FIM_ss = rho(s) p (1 - p).
     rho, Q, stay = state_visitation(mdp), action_values(mdp), sp.Matrix([p, q])
@@ -129,9 +172,19 @@ def _lines_two_states():
     slope = chance.multiply_elementwise(sp.Matrix([J.diff(each) for each in (p, q)]))
     better = Q[:, 0] - Q[:, 1]
     flat = sp.Matrix([rho[s] * chance[s] * better[s] for s in range(2)])
-    yield Line("the gradient has the factors rho p (1 - p), hence the plateau", slope, flat)
+    yield Line(
+        "the gradient has the factors rho p (1 - p), hence the plateau",
+        slope,
+        flat,
+        r"\pd{J}{\theta_s} = \rho(s) \, p_s (1 - p_s) \, \big(Q(s, \text{stay}) - Q(s, \text{switch})\big)",
+    )
     natural = sp.Matrix([slope[s] / (rho[s] * chance[s]) for s in range(2)])
-    yield Line("the natural gradient has not: Q of staying, less Q of switching", natural, better)
+    yield Line(
+        "the natural gradient has not: Q of staying, less Q of switching",
+        natural,
+        better,
+        r"\nat_s J = Q(s, \text{stay}) - Q(s, \text{switch})",
+    )
 
 
 def _lines_linear_quadratic():
@@ -141,26 +194,51 @@ def _lines_linear_quadratic():
     # The best gain, and below its Riccati equation, for a P that is any number.
     at = -gamma * a * b * X / (r + gamma * b**2 * X)
     steep = -2 * ((r + gamma * b**2 * P) * k + gamma * a * b * P) * lq.second_moment
-    yield Line("dJ/dk", lq.expected_return.diff(k), steep)
+    yield Line(
+        "dJ/dk",
+        lq.expected_return.diff(k),
+        steep,
+        r"\pd{J}{k} = -2 \big((r + \gamma b^2 P) k + \gamma a b P\big) \, \Sigma",
+    )
     yield Line(
         "is 0 where k = -gamma a b P / (r + gamma b^2 P)",
         (r + gamma * b**2 * X) * at + gamma * a * b * X,
         sp.S.Zero,
+        r"(r + \gamma b^2 P) \, k^* + \gamma a b P = 0",
     )
     # P = q + r k^2 + gamma c^2 P
     riccati = q + gamma * a**2 * X - (gamma * a * b * X) ** 2 / (r + gamma * b**2 * X)
     yield Line(
-        "and with it P solves the Riccati equation", q + r * at**2 + gamma * (a + b * at) ** 2 * X, riccati
+        "and with it P solves the Riccati equation",
+        q + r * at**2 + gamma * (a + b * at) ** 2 * X,
+        riccati,
+        r"q + r {k^*}^2 + \gamma (a + b k^*)^2 P"
+        r" = q + \gamma a^2 P - \frac{(\gamma a b P)^2}{r + \gamma b^2 P}",
     )
     cross = lq.policy_mean(lq.scores[0] * lq.scores[1])
-    yield Line("k and log sigma do not meet in the Fisher information", cross, sp.S.Zero)
+    yield Line(
+        "k and log sigma do not meet in the Fisher information",
+        cross,
+        sp.S.Zero,
+        r"\int \pi \, \SC_k \, \SC_{\log \sigma} \, du = 0",
+    )
     # The deterministic policy gradient, INT rho(x) dQ/du x dx at u = k x, is the limit for sigma -> 0.
     climb = (lq.action_values.diff(lq.action)).subs(lq.action, k * lq.state) * lq.state
     deterministic = lq.visit_sum(climb)
-    yield Line("the slope of Q along the mean action gives the same gradient", deterministic, steep)
+    yield Line(
+        "the slope of Q along the mean action gives the same gradient",
+        deterministic,
+        steep,
+        r"\int \rho(x) \, \pd{Q(x,u)}{u} \Big|_{u = k x} x \, dx = \pd{J}{k}",
+    )
     step = k - 2 * ((r + gamma * b**2 * P) * k + gamma * a * b * P) / (2 * (r + gamma * b**2 * P))
     greedy = -gamma * a * b * P / (r + gamma * b**2 * P)
-    yield Line("one natural step of the right size is one step of policy iteration", step, greedy)
+    yield Line(
+        "one natural step of the right size is one step of policy iteration",
+        step,
+        greedy,
+        r"k + \frac{\nat_k J}{2 \sigma^2 (r + \gamma b^2 P)} = -\frac{\gamma a b P}{r + \gamma b^2 P}",
+    )
 
 
 def _lines_performance_difference():
@@ -168,12 +246,20 @@ def _lines_performance_difference():
     V = column("V")
     gained = visitation(P, p0, gamma).dot(r + gamma * P * V - V)
     yield Line(
-        "whatever V is: J' - p_0 . V is rho' . (r' + gamma P' V - V)", p0.dot(values(P, r, gamma) - V), gained
+        "whatever V is: J' - p_0 . V is rho' . (r' + gamma P' V - V)",
+        p0.dot(values(P, r, gamma) - V),
+        gained,
+        r"p_0^\top (V' - V) = {\rho'}^\top (r' + \gamma P' V - V)",
     )
     mdp = problem()
     backed_up = mdp.mixed_reward + mdp.discount * mdp.mixed_transition * V - V
     A = action_values(mdp, V) - sp.Matrix.hstack(V, V)
-    yield Line("with the V of pi the bracket is sum_a pi' A", backed_up, over_actions(mdp.policy, A))
+    yield Line(
+        "with the V of pi the bracket is sum_a pi' A",
+        backed_up,
+        over_actions(mdp.policy, A),
+        r"r' + \gamma P' V - V = \sum_a \pi'(s,a) \, A(s,a)",
+    )
 
 
 def _lines_average_reward():
@@ -186,16 +272,26 @@ def _lines_average_reward():
     P, r, one = mdp.mixed_transition, mdp.mixed_reward, sp.ones(2, 1)
     leave = P[0, 1] + P[1, 0]
     mu = sp.Matrix([P[1, 0], P[0, 1]]) / leave
-    yield Line("the stationary distribution stays as it is", P.T * mu, mu)
+    yield Line("the stationary distribution stays as it is", P.T * mu, mu, r"P^\top \mu = \mu")
     eta = mu.dot(r)
     # V up to a constant: one number, how much better the first state is.
     h = sp.Matrix([(r[0] - r[1]) / leave, 0])
-    yield Line("differential values: h = r - eta + P h", h, r - eta * one + P * h)
+    yield Line("differential values: h = r - eta + P h", h, r - eta * one + P * h, r"h = r - \eta + P h")
     dpi, Q = mdp.policy.diff(theta), mdp.reward + next_values(mdp, h)
-    yield Line("d eta is sum mu sum dpi Q, with no d mu", eta.diff(theta), mu.dot(over_actions(dpi, Q)))
+    yield Line(
+        "d eta is sum mu sum dpi Q, with no d mu",
+        eta.diff(theta),
+        mu.dot(over_actions(dpi, Q)),
+        r"\d{\eta} = \sum_s \mu(s) \sum_a \d{\pi(s,a)} \, Q(s,a)",
+    )
     discounted = (1 - mdp.discount) * visitation(P, mdp.initial, mdp.discount)
     share = discounted.applyfunc(lambda each: sp.cancel(each).subs(mdp.discount, 1))
-    yield Line("mu is what (1 - gamma) rho becomes at gamma = 1", share, mu)
+    yield Line(
+        "mu is what (1 - gamma) rho becomes at gamma = 1",
+        share,
+        mu,
+        r"\lim_{\gamma \to 1} (1 - \gamma) \, \rho = \mu",
+    )
 
 
 #: Proofs of what is known of the problems of `gallery`, by their names.

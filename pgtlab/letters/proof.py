@@ -1,166 +1,45 @@
-"""Owns what a proof is here: lines of two expressions each, and the test that they are equal."""
+"""Owns what a proof is here: lines of two expressions each that are shown to be equal."""
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import sympy as sp
-from sympy.core.function import AppliedUndef
+from pgtlab.letters import typeset
+from pgtlab.letters.equality import equal
 
 #: Characters in a printed line; a page of the book shows as many without scrolling.
 _LINE = 76
 
 
-def equal(left, right):
-    """Whether two expressions, or two matrices, are equal for all values of their symbols.
-
-    Parameters
-    ----------
-    left, right : sympy.Expr or sympy.Matrix
-
-    Returns
-    -------
-    bool
-        True only if SymPy reduces every difference to 0.
-
-    Notes
-    -----
-    Functions that are not defined further, such as :math:`\\pi(\\theta)`, and their derivatives count as
-    symbols: what holds for all letters in their place holds for all functions.
-
-    Examples
-    --------
-    >>> x = sp.Symbol("x")
-    >>> equal((x**2 - 1) / (x - 1), x + 1), equal(x, x + 1)
-    (True, False)
-    """
-    left, right = (sp.Matrix([side]) if not hasattr(side, "shape") else side for side in (left, right))
-    return left.shape == right.shape and all(_vanishes(each) for each in left - right)
-
-
-def _vanishes(difference):
-    unknown = difference.atoms(AppliedUndef, sp.Derivative)
-    difference = difference.xreplace({each: sp.Dummy() for each in unknown})
-    try:
-        if _remainder(difference, {}) != 0:
-            return False
-    except (ValueError, ZeroDivisionError):  # no such fraction, or one of its denominators is 0 there
-        pass
-    try:
-        # A fraction of polynomials with rational coefficients is 0 only if nothing is left of its numerator,
-        # once that is multiplied out.
-        return _fraction(difference, _ring(difference))[0] == 0
-    except ValueError:
-        # No such fraction: there are roots, exponentials or letters in an exponent.
-        numerator, _ = sp.fraction(sp.together(difference))
-        expanded = sp.expand(numerator)
-    return expanded == 0 or (not _is_not_0_somewhere(difference) and sp.simplify(difference) == 0)
-
-
-#: A prime above all numbers that a proof writes down.
-_PRIME = 2**61 - 1
-
-
-def _remainder(expression, known):
-    """Return the value of a fraction of polynomials at one point, modulo a prime.
-
-    A fraction that is 0 everywhere is 0 there too, and its remainder 0: any other remainder disproves it, in
-    the time that it takes to read the expression once.
-    """
-    if expression in known:
-        return known[expression]
-    if expression.is_Rational:
-        value = expression.p * pow(expression.q, -1, _PRIME)
-    elif expression.is_Symbol:
-        value = 3 ** (len(known) + 40)
-    elif expression.is_Add:
-        value = sum(_remainder(each, known) for each in expression.args)
-    elif expression.is_Mul:
-        value = 1
-        for each in expression.args:
-            value = value * _remainder(each, known) % _PRIME
-    elif expression.is_Pow and expression.exp.is_Integer:
-        base, n = _remainder(expression.base, known), int(expression.exp)
-        if base == 0 and n < 0:
-            raise ZeroDivisionError
-        value = pow(base, n, _PRIME)
-    else:
-        raise ValueError
-    return known.setdefault(expression, value % _PRIME)
-
-
-def _ring(expression):
-    # One letter more than the expression has: SymPy makes no ring without letters.
-    return sp.ring([sp.Dummy(), *sorted(expression.free_symbols, key=str)], sp.QQ)[0]
-
-
-def _fraction(expression, ring):
-    """Return numerator and denominator, a polynomial of the ring and the powers of some others in a dict.
-
-    The same as `sympy.together` and `expand`, but ten times as fast: the polynomials are multiplied out on
-    the way, and what the denominators have in common is seen by comparing their factors only.
-    """
-    if expression.is_Add:
-        parts = [_fraction(each, ring) for each in expression.args]
-        below = {}
-        for _, factors in parts:
-            below = {each: max(below.get(each, 0), factors.get(each, 0)) for each in below | factors}
-        above = ring.zero
-        for part, factors in parts:
-            above += part * _product({each: n - factors.get(each, 0) for each, n in below.items()}, ring)
-        return above, below
-    if expression.is_Mul:
-        above, below = ring.one, {}
-        for part, factors in (_fraction(each, ring) for each in expression.args):
-            above *= part
-            below = {each: below.get(each, 0) + factors.get(each, 0) for each in below | factors}
-        return above, below
-    if expression.is_Pow and expression.exp.is_Integer:
-        above, below = _fraction(expression.base, ring)
-        n = int(expression.exp)
-        if n > 0:
-            return above**n, {each: n * power for each, power in below.items()}
-        return _product(below, ring) ** -n, {above: -n}
-    return ring.from_expr(expression), {}
-
-
-def _product(powers, ring):
-    total = ring.one
-    for each, n in powers.items():
-        total *= each**n
-    return total
-
-
-def _is_not_0_somewhere(difference):
-    """Whether a point is found where the expression is a number that is not 0; quicker than `simplify`."""
-    symbols = sorted(difference.free_symbols, key=str)
-    if any(symbol.is_integer for symbol in symbols):
-        return False
-    point = {symbol: sp.Rational(i + 2, 3 * i + 11) for i, symbol in enumerate(symbols)}
-    value = difference.subs(point).evalf(30)
-    return bool(value.is_number and value.is_finite and abs(value) > sp.Float("1e-15"))
-
-
 @dataclass(frozen=True)
 class Line:
-    """One step of an argument: a reason in words, and two sides that it makes equal.
+    r"""One step of an argument: a reason in words, and two sides that it makes equal.
 
     Attributes
     ----------
     reason : str
     left, right : sympy.Expr or sympy.Matrix
+    says : str
+        The step as an equation in LaTeX, as one would write it on a board; without it the two sides are shown
+        as they are. ``\d{V}`` is the derivative of V in theta, and what stands between « and » is the object
+        that the argument carries along.
     """
 
     reason: str
     left: object
     right: object
+    says: str = ""
 
 
 @dataclass(frozen=True)
 class Proof:
     """Lines that together prove a numbered formula of the slides.
+
+    As the last line of a cell it shows itself: each line as an equation with its reason, and under it, to
+    fold out, what SymPy was given, the difference of the two sides, and what that came to.
 
     Attributes
     ----------
@@ -182,14 +61,59 @@ class Proof:
             With the formula, the reason and both sides.
         """
         for number, line in enumerate(self.lines(), start=1):
-            if not equal(line.left, line.right):
-                raise AssertionError(
-                    f"({self.id}), line {number}, {line.reason}: {line.left} is not {line.right}"
-                )
-            said = f"({self.id}) {number}. {line.reason}: proved"
-            print(textwrap.fill(said, _LINE, subsequent_indent="    "))
+            print(self._proved(number, line))
+
+    def _proved(self, number, line):
+        """Return what is said of a line that holds."""
+        if not equal(line.left, line.right):
+            raise AssertionError(
+                f"({self.id}), line {number}, {line.reason}: {line.left} is not {line.right}"
+            )
+        said = f"({self.id}) {number}. {line.reason}: proved"
+        return textwrap.fill(said, _LINE, subsequent_indent="    ")
+
+    def page(self, *, folds=True):
+        """Prove every line and return the proof as a page, whose formulas MathJax typesets.
+
+        Parameters
+        ----------
+        folds : bool
+            Whether each line folds out what SymPy was given and the difference that becomes 0.
+
+        Returns
+        -------
+        str
+            HTML.
+
+        Raises
+        ------
+        AssertionError
+            As `check`.
+        """
+        return self._shown(folds)["text/html"]
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        """Prove every line and return how the proof is shown, as text and as a page."""
+        return self._shown(folds=True)
+
+    def _shown(self, folds):
+        lines = list(self.lines())
+        said = [self._proved(number, line) for number, line in enumerate(lines, start=1)]
+        return {"text/plain": "\n".join(said), "text/html": typeset.page(self.id, lines, folds)}
 
 
 def proofs(lines):
     """Return a dict of proofs from a dict of functions, by label."""
     return {id: Proof(id, each) for id, each in lines.items()}
+
+
+def stated(modules):
+    """Return the proofs of files in which ``lines_9_1`` yields the lines of (9.1), by label, points last."""
+    found = {}
+    for module in modules:
+        for name, function in vars(module).items():
+            label = re.fullmatch(r"lines_(\w+)_(\d+)", name)
+            if label and function.__module__ == module.__name__:
+                found[(" " if label[1] == "point" else ".").join(label.groups())] = function
+    points = sorted((each for each in found if " " in each), key=lambda each: int(each.split()[1]))
+    return proofs({id: found[id] for id in [*(each for each in found if "." in each), *points]})

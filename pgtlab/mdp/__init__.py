@@ -2,10 +2,6 @@
 
 from pgtlab.mdp.finite import FiniteMDP
 from pgtlab.mdp.linear_quadratic import LinearQuadraticMDP
+from pgtlab.mdp.problem import not_a_problem as not_a_problem
 
 __all__ = ["FiniteMDP", "LinearQuadraticMDP"]
-
-
-def not_a_problem(value):
-    """Return the TypeError for a value that is neither of the two problems."""
-    return TypeError(f"mdp must be a FiniteMDP or a LinearQuadraticMDP, got {type(value).__name__}")

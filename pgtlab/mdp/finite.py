@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pgtlab import _validate
+from pgtlab.mdp.problem import Problem
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FiniteMDP:
+class FiniteMDP(Problem):
     r"""Markov decision process with finitely many states and actions.
 
     From state :math:`s`, action :math:`a` pays :math:`R^a_s` on average and leads to
@@ -243,27 +244,49 @@ class FiniteMDP:
         return not isinstance(self.transition, np.ndarray)
 
     def next_values(self, values):
-        r"""Mean of a function of the next state, :math:`\sum_{s'} P^a_{s,s'} v(s')`.
-
-        Parameters
-        ----------
-        values : ndarray, shape (..., S)
-            A number for each state. After the end of an episode it is 0.
-
-        Returns
-        -------
-        ndarray, shape (..., S, A)
-
-        Examples
-        --------
-        >>> mdp = FiniteMDP([[[0.0], [1.0]]], reward=[[1.0, 0.0]], initial=[1.0], discount=0.9)
-        >>> mdp.next_values(np.array([7.0]))
-        array([[0., 7.]])
-        """
         # As one matrix of shape (S*A, S), for one product.
         rows = self.transition if self.is_sparse else self.transition.reshape(-1, self.n_states)
         flat = values.reshape(-1, self.n_states) if values.ndim > 1 else values
         return (rows @ flat.T).T.reshape(*values.shape[:-1], *self.reward.shape)
+
+    def td_errors(self, values):
+        missing = np.isnan(values)
+        known = np.where(missing, 0.0, values)
+        delta = self.reward + self.discount * self.next_values(known) - known[:, None]
+        lost = missing[:, None] | (self.next_values(missing.astype(float)) > 0)
+        return np.where(lost, np.nan, delta)
+
+    def start_mean(self, values):
+        # Where no episode starts a value need not exist.
+        return np.where(self.initial > 0, values, 0.0) @ self.initial
+
+    def checked_states(self, name, values):
+        return _table(name, values, (self.n_states,))
+
+    def checked_pairs(self, name, values):
+        return _table(name, values, self.reward.shape)
+
+    def draw_start(self, *, rng):
+        return _drawn(self.initial, rng=rng)
+
+    def draw_step(self, state, action, *, rng):
+        reward, ends = self.reward[state, action], rng.random() < self.ending[state, action]
+        return reward, None if ends else _drawn(self.next_law(state, action), rng=rng)
+
+    def next_law(self, state, action):
+        """Probabilities of the next states, :math:`P^a_{s, \\cdot}`.
+
+        Parameters
+        ----------
+        state, action : int
+
+        Returns
+        -------
+        ndarray, shape (S,)
+        """
+        if self.is_sparse:
+            return self.transition[[state * self.n_actions + action]].toarray()[0]
+        return self.transition[state, action]
 
     def mixed_transition(self, probs):
         r"""Transition matrix when actions are drawn, :math:`\sum_a \pi(s, a) P^a_{s,s'}`.
@@ -303,6 +326,21 @@ class FiniteMDP:
             f"FiniteMDP(n_states={self.n_states}, n_actions={self.n_actions}, "
             f"discount={_validate.shown(self.discount)}{sparse})"
         )
+
+
+def _table(name, values, shape):
+    if callable(values):
+        raise TypeError(f"{name} is a function; expected an array of shape {shape} for a finite problem")
+    _validate.shape(name, values, shape, "as in mdp")
+    return values
+
+
+def _drawn(weights, *, rng):
+    """Return an index, drawn in proportion to the weights."""
+    up_to = weights.cumsum()
+    # The product may be rounded up to the total; an index of weight 0 is never drawn.
+    at = np.searchsorted(up_to, rng.random() * up_to[-1], side="right")
+    return int(min(at, np.flatnonzero(weights)[-1]))
 
 
 def _reward(value):

@@ -7,13 +7,15 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from pgtlab import _validate
+from pgtlab.mdp.problem import Problem
+from pgtlab.quadratic import Quadratic
 
 #: Largest size of what is multiplied with itself, up to the fourth power, and of the costs.
 _LARGEST, _LARGEST_COST = 1e75, 1e150
 
 
 @dataclass(frozen=True)
-class LinearQuadraticMDP:
+class LinearQuadraticMDP(Problem):
     r"""Markov decision process on the real line with linear drift, quadratic cost and Gaussian noise.
 
     .. math::
@@ -81,3 +83,51 @@ class LinearQuadraticMDP:
                 "discount is 1; expected below 1: with noise in every step, if only the policy's own, "
                 "the costs never stop and the expected return does not exist"
             )
+
+    @property
+    def reward(self):
+        r"""Reward :math:`R^u_x = -(q x^2 + r u^2)`, a `Quadratic` of state and action."""
+        return Quadratic(-np.diag([self.state_cost, self.action_cost]), np.array(0.0))
+
+    def next_values(self, values):
+        # v(x') = H x'^2 + c, and E x'^2 = (a x + b u)^2 + s_e^2
+        H = values.matrix[..., 0, 0]
+        step = np.array([self.drift, self.control])
+        return Quadratic(values.matrix * np.outer(step, step), values.constant + H * self.noise_std**2)
+
+    def td_errors(self, values):
+        return self.reward + self.discount * self.next_values(values) - values.of_pairs()
+
+    def start_mean(self, values):
+        return values.matrix[..., 0, 0] * self.start_second_moment + values.constant
+
+    @property
+    def start_second_moment(self):
+        r"""Second moment of the start, :math:`E x_0^2 = \mu_0^2 + \sigma_0^2`."""
+        return self.initial_mean**2 + self.initial_std**2
+
+    def checked_states(self, name, values):
+        return _quadratic(name, values, 1)
+
+    def checked_pairs(self, name, values):
+        return _quadratic(name, values, 2)
+
+    def draw_start(self, *, rng):
+        return self.initial_mean + self.initial_std * rng.standard_normal()
+
+    def draw_step(self, state, action, *, rng):
+        reward = -(self.state_cost * state**2 + self.action_cost * action**2)
+        noise = self.noise_std * rng.standard_normal()
+        return reward, self.drift * state + self.control * action + noise
+
+    @property
+    def stays_at_zero(self):
+        """Whether the state is 0 for ever, so that a gain has no say."""
+        moves = self.discount > 0 and (self.control != 0 or self.noise_std > 0)
+        return self.initial_mean == 0 and self.initial_std == 0 and not moves
+
+
+def _quadratic(name, values, n):
+    _validate.instance(name, values, Quadratic)
+    _validate.shape(f"{name}.matrix", values.matrix, (n, n), "for a linear-quadratic problem")
+    return values

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgtlab import _validate
+from pgtlab.policies.divergence import above_tangent
+from pgtlab.policies.policy import Policy
+from pgtlab.quadratic import Quadratic, spread
 
 #: Largest gain, and largest size of the logarithm of the std: fourth powers of both sides stay floats.
 _LARGEST_GAIN, _LARGEST_LOG_STD = 1e75, 170.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LinearGaussianPolicy:
+class LinearGaussianPolicy(Policy):
     r"""Gaussian action around a linear feedback, :math:`u \sim N(k x, \sigma^2)`.
 
     The parameters are :math:`\theta = (k, \log \sigma)`, in that order. With
@@ -66,17 +69,6 @@ class LinearGaussianPolicy:
         return _validate.read_only(np.stack([self.gain, self.log_std], axis=-1))
 
     def with_parameters(self, parameters):
-        """Return the policy at other parameters.
-
-        Parameters
-        ----------
-        parameters : array_like, shape (2,) or (..., 2)
-            Gain and logarithm of the standard deviation.
-
-        Returns
-        -------
-        LinearGaussianPolicy
-        """
         parameters = _validate.array("parameters", parameters, "(..., K)")
         if parameters.shape[-1] != 2:
             raise ValueError(f"parameters has shape {parameters.shape}; expected (..., 2), gain and log_std")
@@ -101,50 +93,52 @@ class LinearGaussianPolicy:
         return np.exp(self.log_prob(state, action))
 
     def log_prob(self, state, action):
-        r"""Logarithm of the density, :math:`\log \pi(x, u; \theta)`.
-
-        Parameters
-        ----------
-        state, action : float or ndarray, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N)
-        """
         z, _, _, log_std = self._standardised(state, action)
         return -0.5 * z**2 - log_std - 0.5 * np.log(2 * np.pi)
 
     def score(self, state, action):
-        r"""Score :math:`\partial \log \pi(x, u; \theta) / \partial \theta`.
-
-        Parameters
-        ----------
-        state, action : float or ndarray, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N, 2)
-        """
         z, state, std, _ = self._standardised(state, action)
         return np.stack(np.broadcast_arrays(z * state / std, z**2 - 1), axis=-1)
 
     def sample(self, state, *, rng):
-        r"""Draw an action :math:`u \sim N(k x, \sigma^2)` for each state.
-
-        Parameters
-        ----------
-        state : float or ndarray, shape (N,)
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        ndarray, shape (..., N)
-        """
         _validate.generator(rng)
         state = np.asarray(state, dtype=np.float64)
         gain, std = spread(self.gain, state.ndim), spread(self.std, state.ndim)
         mean = gain * state
         return mean + std * rng.standard_normal(mean.shape)
+
+    # --- what the exact rooms ask ----------------------------------------------------------------------
+
+    def in_noise(self, values):
+        r"""Coefficients of :math:`x^2`, :math:`x z` and :math:`z^2` of a function of state and action.
+
+        Parameters
+        ----------
+        values : Quadratic
+            A function of x and u, read at :math:`u = k x + \sigma z`.
+
+        Returns
+        -------
+        tuple of three ndarrays, shape (...)
+        """
+        k, s, H = self.gain, self.std, values.matrix
+        xx, xu, uu = H[..., 0, 0], H[..., 0, 1], H[..., 1, 1]
+        return xx + 2 * k * xu + k**2 * uu, 2 * s * (xu + k * uu), s**2 * uu
+
+    def scores_along(self, w):
+        k, variance = self.gain, self.std**2
+        # z x / s = (u - k x) x / s^2,  z^2 = (u - k x)^2 / s^2
+        along, across = w[..., 0] / variance, w[..., 1] / variance
+        H = np.empty((*np.broadcast_shapes(along.shape, k.shape), 2, 2))
+        H[..., 0, 0] = -along * k + across * k**2
+        H[..., 0, 1] = H[..., 1, 0] = along / 2 - across * k
+        H[..., 1, 1] = across
+        return Quadratic(H, -w[..., 1] + np.zeros(H.shape[:-2]))
+
+    def divergence_from(self, other):
+        # KL(N(kx, s^2), N(k'x, s'^2)) = (e^d - 1 - d) / 2 + (k - k')^2 x^2 / (2 s'^2) with d = 2 log(s/s')
+        square = 0.5 * ((self.gain - other.gain) / other.std) ** 2
+        return Quadratic(spread(square, 2), 0.5 * above_tangent(2 * (self.log_std - other.log_std)))
 
     def _standardised(self, state, action):
         state, action = np.broadcast_arrays(
@@ -162,8 +156,3 @@ class LinearGaussianPolicy:
         if self.gain.ndim:
             return f"LinearGaussianPolicy(batch={self.gain.shape})"
         return f"LinearGaussianPolicy(gain={self.gain:g}, log_std={self.log_std:g})"
-
-
-def spread(batch, n_axes):
-    """Return `batch` (...) with `n_axes` new last axes, to meet arrays of points (N,) as (..., N)."""
-    return np.reshape(batch, np.shape(batch) + (1,) * n_axes)

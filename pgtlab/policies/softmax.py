@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from pgtlab import _validate
+from pgtlab.policies.divergence import above_tangent
+from pgtlab.policies.policy import Policy
 
 #: Share of the largest score of its state by which the scores of a policy of one's own may miss their mean 0.
 _MEAN_ZERO = 1e-6
@@ -17,7 +19,7 @@ _MEAN_ZERO = 1e-6
 _ROUNDED_ZERO = 1e-9
 
 
-class FinitePolicy(ABC):
+class FinitePolicy(Policy):
     r"""Stochastic policy :math:`\pi(s, a; \theta)` over finitely many states and actions.
 
     To bring a policy of your own, derive from this class, keep `parameters` (K,) as an attribute that
@@ -55,35 +57,12 @@ class FinitePolicy(ABC):
     def scores(self):
         r"""Scores :math:`\partial \log \pi(s, a; \theta) / \partial \theta`, shape (S, A, K)."""
 
-    @abstractmethod
-    def with_parameters(self, parameters):
-        """Return the same policy at other parameters."""
-
     def score(self, state, action):
-        r"""Score of one action, :math:`\partial \log \pi(s, a; \theta) / \partial \theta`.
-
-        Parameters
-        ----------
-        state, action : int or ndarray of int, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N, K)
-        """
         state, action = self._indices(state, action)
-        return sound_scores(self)[..., state, action, :]
+        return self.sound_scores()[..., state, action, :]
 
     def log_prob(self, state, action):
-        r"""Logarithm of a probability, :math:`\log \pi(s, a; \theta)`; minus infinity where it is 0.
-
-        Parameters
-        ----------
-        state, action : int or ndarray of int, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N)
-        """
+        # Minus infinity where the probability is 0.
         state, action = self._indices(state, action)
         with np.errstate(divide="ignore"):
             return np.log(np.asarray(self.probs())[..., state, action])
@@ -100,17 +79,6 @@ class FinitePolicy(ABC):
         return flat.reshape(*flat.shape[:-1], S, A)
 
     def sample(self, state, *, rng):
-        r"""Draw an action :math:`a \sim \pi(s, \cdot; \theta)` for each state.
-
-        Parameters
-        ----------
-        state : int or ndarray of int, shape (N,)
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        ndarray of int, shape (..., N)
-        """
         _validate.generator(rng)
         state = _validate.indices("state", state, self.probs().shape[-2])
         # The action is the number of steps of the distribution function that lie below a uniform.
@@ -128,7 +96,92 @@ class FinitePolicy(ABC):
         -------
         ndarray, shape (..., K)
         """
-        return np.einsum("...sa,...sak->...k", weights, sound_scores(self))
+        return np.einsum("...sa,...sak->...k", weights, self.sound_scores())
+
+    # --- what the exact rooms ask ----------------------------------------------------------------------
+
+    #: Whether `probs` and `scores` are those of this package, and need not be looked at.
+    _is_ours = False
+
+    def sound_probs(self):
+        """Probabilities (..., S, A), as floats of the type that they have."""
+        probs = self.probs()
+        if self._is_ours:
+            return probs
+        numbers = _validate.numbers("policy.probs()", probs)
+        probs = np.asarray(probs)
+        probs = probs if probs.dtype.kind == "f" else numbers
+        if probs.ndim < 2:
+            raise ValueError(f"policy.probs() has shape {probs.shape}; expected (..., S, A)")
+        missing = np.abs(probs @ np.ones(probs.shape[-1]) - 1)
+        # Also false for NaN.
+        if not (probs.min() >= 0 and missing.max() <= _validate.ROUNDING):
+            at = _validate.first(~((probs >= 0).all(-1) & (missing <= _validate.ROUNDING)))
+            digits = f". Compute them in float64, not in {probs.dtype}" if probs.dtype.itemsize < 8 else ""
+            raise ValueError(
+                f"policy.probs(){_validate.subscript(at)} is {probs[at]}; "
+                f"expected probabilities of at least 0 that sum to 1 within {_validate.ROUNDING:g}{digits}"
+            )
+        return probs
+
+    def sound_scores(self):
+        """Scores (..., S, A, K), 0 in place of NaN where an action is never taken.
+
+        Raises ValueError for what no score can be: another shape, a number that is not finite, or a mean
+        under the policy, in some state, that is not 0 within a millionth of the largest score there.
+        """
+        if self._is_ours:
+            return self.scores()
+        probs, scores = self.probs(), _validate.numbers("policy.scores()", self.scores())
+        expected = (*probs.shape, np.shape(self.parameters)[-1])
+        _validate.shape(
+            "policy.scores()", scores, expected, "for each state and action a number for each parameter"
+        )
+        scores = np.where(np.isnan(scores) & (probs == 0)[..., None], 0.0, scores)
+        _validate.finite("policy.scores()", scores)
+        mean = (probs[..., None, :] @ scores)[..., 0, :]
+        largest = np.abs(scores).max(-2)
+        # Where a parameter changes nothing, its scores are what rounding left of 0.
+        rounded = _ROUNDED_ZERO * np.maximum(1.0, largest.max(-2, keepdims=True))
+        at = _validate.first(np.abs(mean) > _MEAN_ZERO * largest + rounded)
+        if at is not None:
+            *state, k = at
+            raise ValueError(
+                f"the mean of policy.scores(){_validate.subscript((*state, ':', k))} under the policy is "
+                f"{mean[at]:.6g}; expected 0. checks.sound_policy(policy) looks for the cause"
+            )
+        return scores
+
+    def score_differences(self):
+        """What differs from action to action as the scores do, (..., S, A, K) or (S, A, K)."""
+        return self.sound_scores()
+
+    def scores_along(self, w):
+        return (self.sound_scores() @ w[..., None, :, None])[..., 0]
+
+    def squared_scores(self):
+        r"""Squares of the scores, :math:`|\mathrm{SC}(s, a)|^2`, shape (S, A), of one policy."""
+        probs, scores = self.sound_probs(), self.sound_scores()
+        # The mean of the scores is 0, so that of an action is its mean distance from the others, which keeps
+        # the digits of an action that is nearly sure.
+        apart = scores[:, :, None, :] - scores[:, None, :, :]
+        return np.square(np.einsum("sab,sabk->sak", _of_others(probs), apart)).sum(-1)
+
+    def possible(self):
+        """Whether an action may be taken, be it with a probability that underflows: (..., S, A) or (S, A)."""
+        return self.log_probs() > -np.inf
+
+    def divergence_from(self, other):
+        p, q, log_p = self.sound_probs(), other.sound_probs(), self.log_probs()
+        with np.errstate(invalid="ignore"):
+            x = other.log_probs() - log_p
+        # The probabilities sum to 1, so sum p log(p/q) = sum (q - p - p x) with x = log(q/p). Each term is at
+        # least 0, and nothing cancels; where x is small it is p (e^x - 1 - x), and where p is 0 it is q.
+        near = np.abs(x) < 1
+        with np.errstate(invalid="ignore"):
+            terms = np.where(np.isneginf(log_p), q, q - p - p * x)
+        terms[near] = (p * above_tangent(np.where(near, x, 0.0)))[near]
+        return np.maximum(terms, 0.0).sum(-1)
 
     def _indices(self, state, action):
         S, A = np.shape(self.probs())[-2:]
@@ -214,24 +267,40 @@ class SoftmaxPolicy(FinitePolicy):
         return self
 
     def with_parameters(self, parameters):
-        """Return the policy with the same features at other parameters.
-
-        Parameters
-        ----------
-        parameters : array_like, shape (K,) or (..., K)
-
-        Returns
-        -------
-        SoftmaxPolicy
-        """
         parameters = _validate.array("parameters", parameters, "(..., K)")
         _fits(parameters, self.features.shape)
         return self._unchecked(self.features, parameters, self._one_hot)
 
     @property
     def is_tabular(self):
-        """Whether the policy was made by `tabular`, with a parameter of its own for each state and action."""
         return self._one_hot
+
+    @property
+    def _is_ours(self):
+        # A class that is derived from this one may have scores of its own.
+        return type(self) is SoftmaxPolicy
+
+    def score_differences(self):
+        # SC(s, a) = phi(s, a) - sum_b pi(s, b) phi(s, b)
+        return self.features if self._is_ours else self.sound_scores()
+
+    def scores_along(self, w):
+        if not self._is_ours:
+            return super().scores_along(w)
+        # (phi(s, a) - mean of phi) . w, without a table of the scores
+        preference = self.with_parameters(w).logits()
+        return preference - (self.probs() * preference).sum(-1, keepdims=True)
+
+    def squared_scores(self):
+        if not self.is_tabular:
+            return super().squared_scores()
+        # The score of (s, a) is e_sa - sum_b pi(s, b) e_sb: 1 - pi(s, a) there, and pi(s, b) beside.
+        others = _of_others(self.probs())
+        return others.sum(-1) ** 2 + np.square(others).sum(-1)
+
+    def possible(self):
+        # A softmax takes every action, be the logarithm of its probability beyond the floats.
+        return np.ones(self.features.shape[:2], bool)
 
     def logits(self):
         r"""Preferences :math:`\phi(s, a) \cdot \theta`, shape (..., S, A)."""
@@ -241,30 +310,22 @@ class SoftmaxPolicy(FinitePolicy):
         return flat.reshape(*theta.shape[:-1], S, A)
 
     def probs(self):
-        r"""Probabilities :math:`\pi(s, a; \theta)`, shape (..., S, A), read-only."""
         return self._probs
 
     @cached_property
     def _probs(self):
-        weight = np.exp(self._below_largest())
-        return _validate.read_only(weight / weight.sum(-1, keepdims=True))
+        logits = self._quiet_logits()
+        # Where all preferences are within 600 of 0 no exponential overflows.
+        small = np.vdot(logits, logits) < 600**2
+        weight = np.exp(logits if small else self._below_largest())
+        return _validate.read_only(weight / _sum_over_actions(weight))
 
     def log_prob(self, state, action):
-        r"""Logarithm of a probability, :math:`\log \pi(s, a; \theta)`; finite even if that underflows.
-
-        Parameters
-        ----------
-        state, action : int or ndarray of int, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N)
-        """
+        # Finite even if the probability underflows.
         state, action = self._indices(state, action)
         return self.log_probs()[..., state, action]
 
     def log_probs(self):
-        r"""Logarithms of all the probabilities, :math:`\log \pi(s, a; \theta)`, shape (..., S, A)."""
         below = self._below_largest()
         at = _validate.first(below == -np.inf)
         if at is not None:
@@ -278,14 +339,19 @@ class SoftmaxPolicy(FinitePolicy):
         # log sum_b exp(l_b) = l_max + log(1 + sum of the others, each of at most 1)
         return below - np.log1p(others.sum(-1, keepdims=True))
 
+    def _quiet_logits(self):
+        if self._one_hot:
+            return self.logits()
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.logits()
+
     def _below_largest(self):
         """Return the preferences less the largest of each state, (..., S, A)."""
+        logits = self._quiet_logits()
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = self.logits()
-            # So no exponential overflows.
-            below = logits - logits.max(-1, keepdims=True)
-            unclear = np.isnan(below.sum())
-        if unclear:
+            largest = logits.max(-1, keepdims=True)
+            below = logits - largest
+        if not np.isfinite(largest).all():
             at = _validate.first(~np.isfinite(logits))
             raise ValueError(
                 f"the preference of [state, action] = {list(at[-2:])} is {logits[at]}; expected a finite "
@@ -294,20 +360,10 @@ class SoftmaxPolicy(FinitePolicy):
         return below
 
     def scores(self):
-        r"""Scores :math:`\phi(s, a) - \sum_{a'} \pi(s, a') \phi(s, a')`, shape (..., S, A, K)."""
+        # phi(s, a) - sum_b pi(s, b) phi(s, b)
         return self._centred(self.features, self.probs())
 
     def score(self, state, action):
-        r"""Score of one action, :math:`\phi(s, a) - \sum_{a'} \pi(s, a') \phi(s, a')`.
-
-        Parameters
-        ----------
-        state, action : int or ndarray of int, shapes that broadcast to (N,)
-
-        Returns
-        -------
-        ndarray, shape (..., N, K)
-        """
         state, action = np.broadcast_arrays(*self._indices(state, action))
         centred = self._centred(self.features[state], self.probs()[..., state, :])
         at = np.broadcast_to(action, centred.shape[:-2])[..., None, None]
@@ -321,18 +377,8 @@ class SoftmaxPolicy(FinitePolicy):
         return features - probs[..., None, :] @ features
 
     def score_sum(self, weights):
-        r"""Weighted sum of the scores, :math:`\sum_{s,a} w(s, a) \, \partial \log \pi(s, a; \theta)`.
-
-        Parameters
-        ----------
-        weights : ndarray, shape (..., S, A)
-
-        Returns
-        -------
-        ndarray, shape (..., K)
-        """
         # sum_a w(a) (phi(a) - sum_b pi(b) phi(b)) = sum_a (w(a) - pi(a) sum_b w(b)) phi(a)
-        centred = weights - self.probs() * weights.sum(-1, keepdims=True)
+        centred = weights - self.probs() * _sum_over_actions(weights)
         S, A, K = self.features.shape
         flat = centred.reshape(*centred.shape[:-2], S * A)
         return flat if self._one_hot else flat @ self.features.reshape(S * A, K)
@@ -349,43 +395,19 @@ class SoftmaxPolicy(FinitePolicy):
         return f"SoftmaxPolicy(n_states={S}, n_actions={A}, n_parameters={K}{batch})"
 
 
-def told_probs(policy):
-    """Return the probabilities of a policy (..., S, A), as floats of the type that they have."""
-    probs = policy.probs()
-    if type(policy) is SoftmaxPolicy:
-        return probs
-    numbers = _validate.numbers("policy.probs()", probs)
-    probs = np.asarray(probs)
-    return probs if probs.dtype.kind == "f" else numbers
+def _sum_over_actions(table):
+    """Return the sums of the rows of a table (..., S, A), (..., S, 1); as a product it is twice as fast."""
+    return table.dot(_ones(table.shape[-1]))[..., None]
 
 
-def sound_scores(policy):
-    """Return the scores of a policy (..., S, A, K), 0 in place of NaN where an action is never taken.
+@lru_cache(maxsize=16)
+def _ones(n):
+    return np.ones(n)
 
-    Raises ValueError for what no score can be: another shape, a number that is not finite, or a mean under
-    the policy, in some state, that is not 0 within a millionth of the largest score there.
-    """
-    if type(policy) is SoftmaxPolicy:
-        return policy.scores()
-    probs, scores = policy.probs(), _validate.numbers("policy.scores()", policy.scores())
-    expected = (*probs.shape, np.shape(policy.parameters)[-1])
-    _validate.shape(
-        "policy.scores()", scores, expected, "for each state and action a number for each parameter"
-    )
-    scores = np.where(np.isnan(scores) & (probs == 0)[..., None], 0.0, scores)
-    _validate.finite("policy.scores()", scores)
-    mean = (probs[..., None, :] @ scores)[..., 0, :]
-    largest = np.abs(scores).max(-2)
-    # Where a parameter changes nothing, its scores are what rounding left of 0.
-    rounded = _ROUNDED_ZERO * np.maximum(1.0, largest.max(-2, keepdims=True))
-    at = _validate.first(np.abs(mean) > _MEAN_ZERO * largest + rounded)
-    if at is not None:
-        *state, k = at
-        raise ValueError(
-            f"the mean of policy.scores(){_validate.subscript((*state, ':', k))} under the policy is "
-            f"{mean[at]:.6g}; expected 0. checks.sound_policy(policy) looks for the cause"
-        )
-    return scores
+
+def _of_others(probs):
+    """Return the probabilities of the other actions, (S, A, A): row a has 0 at a."""
+    return np.where(np.eye(probs.shape[1], dtype=bool), 0.0, probs[:, None, :])
 
 
 def _fits(parameters, features_shape):
@@ -396,6 +418,7 @@ def _fits(parameters, features_shape):
         )
 
 
+@lru_cache(maxsize=16)
 def _one_hot_features(S, A):
     """Return the identity matrix of size S*A as a read-only (S, A, S*A) view of 2*S*A - 1 numbers."""
     K = S * A

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from functools import lru_cache, singledispatch
+from functools import lru_cache
 
 import numpy as np
 
 from pgtlab import _validate
 from pgtlab._progress import progress
 from pgtlab.exact.chains import chain
-from pgtlab.exact.finite_chain import endless_state
-from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
+from pgtlab.exact.endings import endless_state
+from pgtlab.mdp import FiniteMDP
 from pgtlab.rollouts.alias import AliasTables
 from pgtlab.rollouts.horizon import GeometricHorizon, checked
 from pgtlab.rollouts.paths import FinitePaths, LinearQuadraticPaths
@@ -26,7 +26,6 @@ _FIRST_STEPS = 64
 _MOST_STEPS = 10**6
 
 
-@singledispatch
 def rollout(mdp, policy, *, n_episodes, horizon=None, rng):
     r"""Sample paths :math:`s_0, a_0, r_0, s_1, a_1, r_1, \dots` of a policy.
 
@@ -86,15 +85,16 @@ def rollout(mdp, policy, *, n_episodes, horizon=None, rng):
     >>> paths.returns
     array([1., 1., 1., 1., 1.])
     """
-    raise not_a_problem(mdp)
+    process = chain(mdp, policy)
+    _validate.generator(rng)
+    n_episodes, horizon = _validate.count("n_episodes", n_episodes, 1), checked(horizon)
+    process.check_single()
+    draw = _finite if isinstance(mdp, FiniteMDP) else _linear_quadratic
+    return draw(process, policy, n_episodes, horizon, rng=rng)
 
 
-@rollout.register
-def _(mdp: FiniteMDP, policy, *, n_episodes, horizon=None, rng):
-    n_episodes, horizon = _checked(n_episodes, horizon, rng=rng)
-    probs = chain(mdp, policy).probs
-    if probs.ndim > 2:
-        raise ValueError(f"policy is a batch of shape {probs.shape[:-2]}; expected one policy")
+def _finite(process, policy, n_episodes, horizon, *, rng):
+    mdp, probs = process.mdp, process.probs
     if horizon is None:
         stuck = endless_state(mdp, probs > 0)
         if stuck is not None:
@@ -131,12 +131,8 @@ def _(mdp: FiniteMDP, policy, *, n_episodes, horizon=None, rng):
     return FinitePaths(mdp, policy, horizon, states.cut(T + 1, done), pairs.cut(T, done))
 
 
-@rollout.register
-def _(mdp: LinearQuadraticMDP, policy, *, n_episodes, horizon=None, rng):
-    n_episodes, horizon = _checked(n_episodes, horizon, rng=rng)
-    process = chain(mdp, policy)
-    if process.drift.ndim:
-        raise ValueError(f"policy is a batch of shape {process.drift.shape}; expected one policy")
+def _linear_quadratic(process, policy, n_episodes, horizon, *, rng):
+    mdp = process.mdp
     if horizon is None:
         raise ValueError(
             "horizon is missing, and episodes of this problem never end. Give one, such as horizon=100 or "
@@ -175,11 +171,6 @@ def _(mdp: LinearQuadraticMDP, policy, *, n_episodes, horizon=None, rng):
     done, T = steps.run(batch)
     alive = np.broadcast_to(np.arange(T)[:, None] < steps.lengths(done), (T, done))
     return LinearQuadraticPaths(mdp, policy, horizon, states.cut(T + 1, done), actions.cut(T, done), alive)
-
-
-def _checked(n_episodes, horizon, *, rng):
-    _validate.generator(rng)
-    return _validate.count("n_episodes", n_episodes, 1), checked(horizon)
 
 
 @lru_cache(maxsize=4)

@@ -23,13 +23,15 @@ def explore(
     *,
     label: str | None = None,
     start: Mapping[str, Any] | None = None,
+    answer: Mapping[str, Any] | None = None,
     names: Mapping[str, str] | None = None,
     **ranges: Any,
 ) -> Explorer:
     """Put sliders under a figure: one for each argument of a function that draws it.
 
     With a live kernel each move redraws in Python. When the environment variable `PGTLAB_EXPLORE` is
-    `static`, as in the book build, every frame of the grid is drawn at once and the page carries them all.
+    `static`, as in the book build, every frame of the grid is drawn at once and the page carries them all;
+    when it is `page`, what runs the cell draws the sliders, as the pages of the book do.
 
     Parameters
     ----------
@@ -41,6 +43,10 @@ def explore(
         given.
     start : mapping, optional
         Initial values by argument; the nearest grid value is taken. The middle of the grid if not given.
+    answer : mapping, optional
+        Values by argument of a second frame, the one that answers the question about the figure. A page
+        without scripts shows it under the first, paper beside it. A value that is not given is the initial
+        one.
     names : mapping, optional
         Names of the sliders by argument, plain text such as ``{"discount": "discount γ"}``; the argument with
         spaces for underscores if not given.
@@ -48,7 +54,7 @@ def explore(
         One for each argument of `draw` (those with a default may be left out): ``(low, high, n)`` for n
         evenly spaced values, integers when ends and steps are; ``(low, high, n, "log")`` for n values with
         a constant ratio; or a list of numbers or of texts. At most 2 arguments and 225 combinations.
-        Arguments of `draw` may not be called label, start or names.
+        Arguments of `draw` may not be called label, start, answer or names.
 
     Returns
     -------
@@ -84,17 +90,19 @@ def explore(
     {'discount': 0.9}
     """
     mode = os.environ.get("PGTLAB_EXPLORE", "")
-    if mode not in ("", "live", "static"):
-        raise ValueError(f"PGTLAB_EXPLORE is {mode!r}; expected 'static', 'live' or nothing")
+    if mode not in ("", "live", "static", "page"):
+        raise ValueError(f"PGTLAB_EXPLORE is {mode!r}; expected 'static', 'live', 'page' or nothing")
     if not callable(draw):
         raise TypeError(f"explore(draw, ...): draw must be a function, got {type(draw).__name__}")
     sliders = sliders_of(draw, ranges, start, names)
     label = _label(draw, label)
     identity = f"pgt-{re.sub('[^A-Za-z0-9]+', '-', name_of(draw)).strip('-')}-{next(_count)}"
+    if mode == "page":
+        return Explorer(draw, sliders, label, identity)
     if mode == "static":
         from pgtlab.widgets.static import StaticExplorer
 
-        return StaticExplorer(draw, sliders, label, identity)
+        return StaticExplorer(draw, sliders, label, identity, answer)
     from pgtlab.widgets.live import LiveExplorer
 
     return LiveExplorer(draw, sliders, label, identity)

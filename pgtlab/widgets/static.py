@@ -6,13 +6,13 @@ import base64
 import html
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.resources import files
 from typing import Any
 
 from pgtlab.widgets.explorer import Explorer
-from pgtlab.widgets.frames import png_frame
+from pgtlab.widgets.frames import png_frame, svg_frame
 from pgtlab.widgets.packing import count_pieces, pack
 from pgtlab.widgets.sliders import Slider
 
@@ -20,10 +20,22 @@ MOST_PACKED = 200_000
 
 
 class StaticExplorer(Explorer):
-    """A figure with sliders that carries all its frames."""
+    """A figure with sliders that carries all its frames, and one that answers the question about it."""
 
-    def __init__(self, draw: Callable, sliders: tuple[Slider, ...], label: str, identity: str) -> None:
+    def __init__(
+        self,
+        draw: Callable,
+        sliders: tuple[Slider, ...],
+        label: str,
+        identity: str,
+        answer: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(draw, sliders, label, identity)
+        self.answer = {**self.start, **answer} if answer else None
+        if self.answer and self.answer not in self.grid():
+            raise ValueError(
+                f"{self!r} has no frame for answer={dict(answer)}; expected values that its sliders take"
+            )
         frames = self.frames()
         self._check_sizes(frames)
         self.packed = pack(frames)
@@ -71,6 +83,7 @@ class StaticExplorer(Explorer):
                 f"<style>{_resource('explore.css')}</style>",
                 f'<div class="pgt-explore-figure" role="img" aria-label="{figure_label(self.label, shown)}">'
                 f"{self._start_svg}</div>",
+                *self._answering_frame(),
                 f'<p class="pgt-explore-values">Shown at <span>{html.escape(shown)}</span>.</p>',
                 '<p class="pgt-explore-note">The sliders of this figure need JavaScript.</p>',
                 '<div class="pgt-explore-controls" hidden>',
@@ -81,6 +94,16 @@ class StaticExplorer(Explorer):
                 "</div>",
             ]
         )
+
+    def _answering_frame(self) -> list[str]:
+        if self.answer is None:
+            return []
+        shown = self.values_text(self.answer)
+        frame = svg_frame(self._draw, self.answer, f"{self.identity}-answer")
+        return [
+            f'<div class="pgt-explore-answer"><div role="img" aria-label="{figure_label(self.label, shown)}">'
+            f"{frame}</div><p>And at <span>{html.escape(shown)}</span>.</p></div>"
+        ]
 
     def _control(self, slider: Slider) -> str:
         key = f"{self.identity}-{slider.argument}"

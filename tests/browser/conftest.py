@@ -16,11 +16,15 @@ import os
 import random
 import shutil
 import statistics
+import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))
+from with_pyodide import compiled_pyodide, pyodide, serve_lite  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 BOOK = Path(os.environ.get("PGTLAB_BOOK", ROOT / "_build" / "html")).resolve()
@@ -282,11 +286,45 @@ ONCE = """() => {
 }"""
 
 
+# One element for each kind of text: its colour, size, weight and shadow, and all that lies behind it. The
+# contrast of the others is the same, and asking for it is what takes longest.
+KINDS = """() => {
+  const behind = new Map([[null, ""]]);
+  const ground = element => {
+    if (!behind.has(element)) {
+      const { backgroundColor, backgroundImage, opacity, position } = getComputedStyle(element);
+      const own = [backgroundColor, backgroundImage, opacity, position].join();
+      const plain = own === "rgba(0, 0, 0, 0),none,1,static";
+      behind.set(element, ground(element.parentElement) + (plain ? "" : own));
+    }
+    return behind.get(element);
+  };
+  const kinds = new Map();
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    const element = text.parentElement;
+    if (text.data.trim().length < 2 || !element.getClientRects().length) continue;
+    const { color, fontSize, fontWeight, textShadow } = getComputedStyle(element);
+    const kind = [color, fontSize, fontWeight, textShadow, ground(element)].join();
+    if (!kinds.has(kind)) kinds.set(kind, element);
+  }
+  return [...kinds.values()];
+}"""
+
+
 # Each node with the number of the piece of code in which it lies, -1 for none.
-AXE = """async once => {
+AXE = """async ([once, kinds]) => {
   const restore = eval(once);
   const rules = { "label-content-name-mismatch": { enabled: true } };
-  const { violations } = await axe.run({ rules, resultTypes: ["violations"], elementRef: true });
+  const options = { resultTypes: ["violations"], elementRef: true };
+  let violations;
+  if (kinds) {
+    rules["color-contrast"] = { enabled: false };
+    const include = eval(kinds);
+    ({ violations } = await axe.run({ rules, ...options }));
+    const contrast = { runOnly: ["color-contrast"], ...options };
+    violations.push(...(await axe.run({ include }, contrast)).violations);
+  } else ({ violations } = await axe.run({ rules, ...options }));
   const blocks = [...document.querySelectorAll(".highlight")];
   for (const node of violations.flatMap(each => each.nodes)) {
     node.block = blocks.indexOf(node.element.closest(".highlight"));
@@ -309,7 +347,7 @@ def axe_violations():
 
     def violations(page, once=True):
         page.evaluate(source)
-        return page.evaluate(AXE, f"({ONCE})()" if once else "() => null")
+        return page.evaluate(AXE, [f"({ONCE})()", f"({KINDS})()"] if once else ["() => null", ""])
 
     return violations
 

@@ -853,6 +853,9 @@ def small_step(P, p0, gamma, probs, probs_new):
     return {change}, {bound}
 """,
             says=says,
+            # each side earns a point
+            earns=(change == "abs(moved).sum()")
+            + (bound == "gamma / (1 - gamma) ** 2 * by_action.sum(axis=1).max()"),
         )
         for mistake, change, bound, says in [
             (
@@ -948,6 +951,7 @@ def small_step(P, p0, gamma, probs, probs_new):
     return abs(rho(probs_new) - rho(probs)).sum(), gamma / (1 - gamma) ** 2 * delta
 """,
         says="Likely cause: P_pi is not transposed in rho",
+        earns=1,
     ),
     # --- casino ------------------------------------------------------------------------------------------
     Answer(
@@ -1008,6 +1012,11 @@ def casino(n, p, q):
     return {result}
 """,
             says=says,
+            # the chances earn 2, the tosses 1
+            earns={
+                "the last toss not counted": 2,
+                "the chance of ruin in place of that of success": 1,
+            }.get(mistake, 0),
         )
         for mistake, timid, stake, bold, win, tosses, result, says in [
             (

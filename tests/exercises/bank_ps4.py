@@ -12,14 +12,11 @@ def critic_weights(rho, probs, scores, Q):
     right = np.einsum("s,sa,sak,sa->k", rho, probs, scores, Q)
     return np.linalg.pinv(fim, rcond=1e-10, hermitian=True) @ right
 """
-TRIANGLE = """
-def triangle(rho, probs, scores, Q):
-    weight = rho[:, None] * probs
-    fim = np.einsum("sa,sak,sal->kl", weight, scores, scores)
-    right = np.einsum("sa,sak,sa->k", weight, scores, Q)
-    w = np.linalg.pinv(fim, rcond=1e-10, hermitian=True) @ right
-    sides = Q, scores @ w, Q - scores @ w
-    return np.array([(weight * side**2).sum() for side in sides])
+WORST = """
+def worst_error(rho, probs, scores, u):
+    along = scores @ u
+    size = np.einsum("s,sa,sa->", rho, probs, along**2)
+    return along / np.sqrt(size)
 """
 ESTIMATE = """
 def critic_estimate(scores, w, v, gamma):
@@ -41,14 +38,11 @@ def fitted_estimate(fit_scores, fit_rewards, scores, gamma):
     used = np.einsum("t,ntk,ntl->kl", weight, scores, scores)
     return used @ w / len(scores)
 """
-OFFSET = """
-def with_offset(rho, probs, scores, Q, b):
-    weight = rho[:, None] * probs
-    fim = np.einsum("sa,sak,sal->kl", weight, scores, scores)
-    right = np.einsum("sa,sak,sa->k", weight, scores, Q - b)
-    w = np.linalg.pinv(fim, rcond=1e-10, hermitian=True) @ right
-    critic = b + scores @ w
-    return np.stack([w, np.einsum("sa,sak,sa->k", weight, scores, critic)])
+BOOTSTRAP = """
+def td_weights(P_pi, r_pi, rho, gamma, features):
+    weighted = features.T * rho
+    ahead = features - gamma * P_pi @ features
+    return np.linalg.solve(weighted @ ahead, weighted @ r_pi)
 """
 QUEUE = """
 def class_critic(P, R, p0, gamma, probs, scores, classes):
@@ -202,95 +196,70 @@ def critic_weights(rho, probs, scores, Q):
             "",
         ),
     ),
-    # --- triangle ----------------------------------------------------------------------------------------
+    # --- worst -------------------------------------------------------------------------------------------
     Answer(
-        "triangle",
+        "worst",
         "right",
-        "least squares, and a loop for the squares",
+        "loops",
         """
-def triangle(rho, probs, scores, Q):
-    root = np.sqrt(rho[:, None] * probs).ravel()
-    rows = root[:, None] * scores.reshape(-1, scores.shape[2])
-    side = root * Q.ravel()
-    fitted = rows @ np.linalg.lstsq(rows, side, rcond=1e-6)[0]
-    return side @ side, fitted @ fitted, (side - fitted) @ (side - fitted)
+def worst_error(rho, probs, scores, u):
+    S, A, K = scores.shape
+    f, size = np.zeros((S, A)), 0.0
+    for s in range(S):
+        for a in range(A):
+            f[s, a] = sum(scores[s, a, k] * u[k] for k in range(K))
+            size += rho[s] * probs[s, a] * f[s, a] ** 2
+    return f / size**0.5
 """,
     ),
     Answer(
-        "triangle",
+        "worst",
         "right",
-        "the third side by Pythagoras",
-        TRIANGLE.replace(
-            "    sides = Q, scores @ w, Q - scores @ w\n"
-            "    return np.array([(weight * side**2).sum() for side in sides])\n",
-            "    whole = (weight * Q * Q).sum()\n    return [whole, w @ right, whole - w @ right]\n",
-        ),
+        "by the Fisher information",
+        """
+def worst_error(rho, probs, scores, u):
+    fim = np.einsum("s,sa,sak,sal->kl", rho, probs, scores, scores)
+    return np.tensordot(scores, u, axes=1) / np.sqrt(u @ fim @ u)
+""",
     ),
     *wrong(
-        "triangle",
-        TRIANGLE,
+        "worst",
+        WORST,
+        ("not divided", " / np.sqrt(size)", "", "Likely cause: the size is not 1: nothing is divided"),
+        ("no root", "np.sqrt(size)", "size", "Likely cause: divided by the square of the size"),
         (
-            "lengths, not squares",
-            "(weight * side**2).sum()",
-            "(weight * side**2).sum() ** 0.5",
-            "lengths in the place of squares",
-        ),
-        ("squares without weights", "(weight * side**2)", "(side**2)", "lengths in the place of squares"),
-        (
-            "rho divided by its mass",
-            "    fim =",
-            "    weight = weight / rho.sum()\n    fim =",
-            "rho is divided by its mass",
+            "rho forgotten in the size",
+            '"s,sa,sa->", rho,',
+            '"sa,sa->",',
+            "Likely cause: the size without rho",
         ),
         (
-            "the last two swapped",
-            "Q, scores @ w, Q - scores @ w",
-            "Q, Q - scores @ w, scores @ w",
-            "the last two are swapped",
+            "pi forgotten in the size",
+            '"s,sa,sa->", rho, probs',
+            '"s,sa->", rho',
+            "Likely cause: the size without pi",
         ),
         (
-            "w of an unweighted fit",
-            "w = np.linalg.pinv(fim, rcond=1e-10, hermitian=True) @ right",
-            "w = np.linalg.lstsq(scores.reshape(-1, len(fim)), Q.ravel())[0]",
-            "another w, or other weights",
+            "neither rho nor pi in the size",
+            'np.einsum("s,sa,sa->", rho, probs, along**2)',
+            "np.sum(along**2)",
+            "Likely cause: the size without rho and pi",
+        ),
+        ("sign", "along = scores", "along = -scores", "Likely cause: the sign: this one takes most away"),
+        (
+            "the sign of u lost",
+            "along = scores @ u",
+            "along = scores @ abs(u)",
+            "Likely cause: the sign of u is lost",
         ),
         (
-            "the gradient in the place of w",
-            "np.linalg.pinv(fim, rcond=1e-10, hermitian=True) @ ",
-            "",
-            "another w, or other weights",
+            "rho and pi in the error",
+            "return along",
+            "return rho[:, None] * probs * along",
+            "Likely cause: rho and pi stand in the error, too",
         ),
-        (
-            "the error the other way round is added, not squared",
-            "Q - scores @ w\n",
-            "Q + scores @ w\n",
-            "another w, or other weights",
-        ),
-        (
-            "advantages in the place of Q",
-            "    fim =",
-            "    Q = Q - (probs * Q).sum(axis=1, keepdims=True)\n    fim =",
-            "the formula; work out",
-        ),
-        (
-            "pi left out",
-            "weight = rho[:, None] * probs",
-            "weight = rho[:, None] * np.ones_like(probs)",
-            "the formula; work out",
-        ),
-        ("rho left out", "weight = rho[:, None] * probs", "weight = probs", "the formula; work out"),
-        (
-            "solve, which needs full rank",
-            "np.linalg.pinv(fim, rcond=1e-10, hermitian=True) @ right",
-            "np.linalg.solve(fim, right)",
-            "",
-        ),
-        (
-            "for two actions only",
-            "    weight =",
-            "    probs, scores, Q = probs[:, :2], scores[:, :2], Q[:, :2]\n    weight =",
-            "",
-        ),
+        ("one parameter only", "scores @ u", "scores[:, :, 0] * u[0]", ""),
+        ("the largest entry is 1", "np.sqrt(size)", "abs(along).max()", ""),
     ),
     # --- estimate ----------------------------------------------------------------------------------------
     Answer(
@@ -325,13 +294,19 @@ def critic_estimate(scores, w, v, gamma):
     *wrong(
         "estimate",
         ESTIMATE,
-        ("a sum over the paths", "each.mean(axis=0)", "each.sum(axis=0)", "a sum over the paths"),
+        ("a sum over the paths", "each.mean(axis=0)", "each.sum(axis=0)", "a sum over the paths", 1),
         ("M3: gamma^t dropped", "gamma ** np.arange(T) * ", "", "gamma^t is missing"),
         ("no guesses", " - v)", ")", "the guesses are left out"),
         ("guesses added", " - v)", " + v)", "the guesses are added"),
-        ("N in the divisor", "ddof=1", "ddof=0", "N in the divisor"),
-        ("not over the root of N", " / N**0.5", "", "not of the mean"),
-        ("the variance", "each.std(axis=0, ddof=1) / N**0.5", "each.var(axis=0, ddof=1) / N", "not its root"),
+        ("N in the divisor", "ddof=1", "ddof=0", "N in the divisor", 1),
+        ("not over the root of N", " / N**0.5", "", "not of the mean", 1),
+        (
+            "the variance",
+            "each.std(axis=0, ddof=1) / N**0.5",
+            "each.var(axis=0, ddof=1) / N",
+            "not its root",
+            1,
+        ),
         (
             "rows swapped",
             "return np.stack([each.mean(axis=0), each.std(axis=0, ddof=1) / N**0.5])",
@@ -358,7 +333,7 @@ def critic_estimate(scores, w, v, gamma):
             "the formula; work out",
         ),
         ("two steps only", "    N, T, _", "    scores, v = scores[:, :2], v[:, :2]\n    N, T, _", ""),
-        ("one path in two weighs in", "each.mean(axis=0)", "each[:2].mean(axis=0)", ""),
+        ("one path in two weighs in", "each.mean(axis=0)", "each[:2].mean(axis=0)", "", 1),
     ),
     # --- fitted ------------------------------------------------------------------------------------------
     Answer(
@@ -459,70 +434,56 @@ def fitted_estimate(fit_scores, fit_rewards, scores, gamma):
             "",
         ),
     ),
-    # --- offset ------------------------------------------------------------------------------------------
+    # --- bootstrap ---------------------------------------------------------------------------------------
     Answer(
-        "offset",
+        "bootstrap",
         "right",
-        "least squares of what the offset leaves",
+        "state by state",
         """
-def with_offset(rho, probs, scores, Q, b):
-    root = np.sqrt(rho[:, None] * probs)
-    rows = (root[:, :, None] * scores).reshape(-1, scores.shape[2])
-    w = np.linalg.lstsq(rows, (root * (Q - b)).ravel(), rcond=1e-6)[0]
-    return [w, rows.T @ (root * (b + scores @ w)).ravel()]
+def td_weights(P_pi, r_pi, rho, gamma, features):
+    S, K = features.shape
+    matrix, side = np.zeros((K, K)), np.zeros(K)
+    for s in range(S):
+        following = sum(P_pi[s, p] * features[p] for p in range(S))
+        matrix += rho[s] * np.outer(features[s], features[s] - gamma * following)
+        side += rho[s] * features[s] * r_pi[s]
+    return np.linalg.solve(matrix, side)
 """,
     ),
     Answer(
-        "offset",
+        "bootstrap",
         "right",
-        "the exact gradient, which the offset does not change",
-        OFFSET.replace("weight, scores, critic)", "weight, scores, Q)"),
+        "one einsum, and an inverse",
+        """
+def td_weights(P_pi, r_pi, rho, gamma, features):
+    step = np.eye(len(rho)) - gamma * P_pi
+    matrix = np.einsum("s,sk,sp,pl->kl", rho, features, step, features)
+    return np.linalg.inv(matrix) @ np.einsum("s,sk,s->k", rho, features, r_pi)
+""",
     ),
     *wrong(
-        "offset",
-        OFFSET,
-        ("no offset in the fit", "Q - b)", "Q)", "the offset is not in the fit"),
-        ("no offset at all", "    weight =", "    b = 0 * b\n    weight =", "the offset does nothing"),
+        "bootstrap",
+        BOOTSTRAP,
         (
-            "no offset in the gradient",
-            "critic = b + scores @ w",
-            "critic = scores @ w",
-            "the offset is missing in the gradient",
-        ),
-        ("added to Q", "Q - b)", "Q + b)", "the offset is added to Q"),
-        (
-            "rows swapped",
-            'np.stack([w, np.einsum("sa,sak,sa->k", weight, scores, critic)])',
-            'np.stack([np.einsum("sa,sak,sa->k", weight, scores, critic), w])',
-            "the two rows are swapped",
-        ),
-        ("the sign of w", "np.stack([w,", "np.stack([-w,", "the formula; work out"),
-        ("the gradient's bias, not the gradient", "critic)])", "critic - Q)])", "the formula; work out"),
-        ("rho left out", "weight = rho[:, None] * probs", "weight = probs", "the formula; work out"),
-        (
-            "M8: FIM divided by the mass",
-            "    right =",
-            "    fim = fim / rho.sum()\n    right =",
-            "the formula; work out",
+            "fitted to V",
+            "return np.linalg.solve(weighted @ ahead, weighted @ r_pi)",
+            "V = np.linalg.solve(np.eye(len(rho)) - gamma * P_pi, r_pi)\n"
+            "    return np.linalg.solve(weighted @ features, weighted @ V)",
+            "Likely cause: the best fit to V",
         ),
         (
-            "for the size of the visible case only",
-            "    weight =",
-            "    b = b * (Q.size <= 4)\n    weight =",
-            "",
+            "the squared surprise",
+            "weighted = features.T * rho\n    ahead = features - gamma * P_pi @ features",
+            "ahead = features - gamma * P_pi @ features\n    weighted = ahead.T * rho",
+            "Likely cause: the squared surprise is minimised",
         ),
-        (
-            "solve, which needs full rank",
-            "np.linalg.pinv(fim, rcond=1e-10, hermitian=True) @ right",
-            "np.linalg.solve(fim, right)",
-            "",
-        ),
-        (
-            "for two actions only",
-            "    weight =",
-            "    probs, scores, Q, b = probs[:, :2], scores[:, :2], Q[:, :2], b[:, :2]\n    weight =",
-            "",
-        ),
+        ("rho forgotten", "features.T * rho", "features.T", "Likely cause: rho is missing"),
+        ("rho twice", "features.T * rho", "features.T * rho**2", "Likely cause: rho stands twice"),
+        ("gamma forgotten", "gamma * P_pi", "P_pi", "Likely cause: the next value is not discounted"),
+        ("no next value", " - gamma * P_pi @ features", "", "Likely cause: the next value is left out"),
+        ("transposed", "P_pi @", "P_pi.T @", "Likely cause: P_pi is transposed"),
+        ("gamma as in the case", "gamma * P_pi", "0.5 * P_pi", ""),
+        ("the right side without rho", "weighted @ r_pi", "features.T @ r_pi", "which is not right"),
     ),
     # --- queue -------------------------------------------------------------------------------------------
     Answer(

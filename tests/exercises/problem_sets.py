@@ -32,6 +32,8 @@ class Answer:
         The whole cell.
     says : str
         Words with which the visible checks name the cause; empty if they do not see the mistake.
+    earns : float
+        Points for the parts that are right all the same.
     breaks : tuple of str
         The questions whose points it loses: its own, unless something else is said.
     """
@@ -41,6 +43,7 @@ class Answer:
     mistake: str
     code: str
     says: str = ""
+    earns: float = 0
     breaks: tuple[str, ...] | None = None
 
     def __post_init__(self):
@@ -56,11 +59,14 @@ class Answer:
 
 
 def wrong(question, code, *changes, breaks=None):
-    """Yield wrong answers, each a right one with a slip: (mistake, old text, new text, what is said)."""
-    for mistake, old, new, says in changes:
+    """Yield wrong answers, each a right one with a slip: (mistake, old text, new text, what is said).
+
+    A fifth entry is what its right parts earn.
+    """
+    for mistake, old, new, says, *earns in changes:
         if old not in code:
             raise ValueError(f"{question}, {mistake}: {old!r} does not stand in the right answer")
-        yield Answer(question, "wrong", mistake, code.replace(old, new), says=says, breaks=breaks)
+        yield Answer(question, "wrong", mistake, code.replace(old, new), says, *earns, breaks=breaks)
 
 
 class ProblemSet:

@@ -187,7 +187,7 @@ def check_points(problem_set, answer):
     assert lost == set(answer.breaks), found
     for name in lost:
         points, message = found[name]
-        assert points == 0
+        assert points == (answer.earns if name == answer.question else 0), found
         assert message
 
 

@@ -261,6 +261,12 @@ FINITE = [
     ),
     column("Advantages", lambda e: e.gradient, gradients, told(lambda e: pgtlab.Advantages(rounded(e.A)))),
     column("TDErrors", lambda e: e.gradient, told_gradients, told(lambda e: pgtlab.TDErrors(rounded(e.V)))),
+    column(
+        "NStepReturn",
+        lambda e: e.gradient,
+        told_gradients,
+        told(lambda e: pgtlab.NStepReturn(rounded(e.V), 3)),
+    ),
     column("GAE", lambda e: e.gradient, told_gradients, told(lambda e: pgtlab.GAE(rounded(e.V), 0.5))),
     column(
         "GAE, no values",
@@ -460,6 +466,7 @@ LINEAR_QUADRATIC = [
             ("ActionValues", lambda e: pgtlab.ActionValues(quadratic(e.Q))),
             ("Advantages", lambda e: pgtlab.Advantages(quadratic(e.A))),
             ("TDErrors", lambda e: pgtlab.TDErrors(quadratic(e.V))),
+            ("NStepReturn", lambda e: pgtlab.NStepReturn(quadratic(e.V), 3)),
             ("GAE", lambda e: pgtlab.GAE(quadratic(e.V), 0.5)),
         )
     ),

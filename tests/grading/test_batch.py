@@ -396,12 +396,16 @@ def test_several_at_a_time_and_no_more(class_):
     for number in range(7):
         class_.hand_in(f"s{number}", **RIGHT)
     lock, under_way, most = threading.Lock(), [0], [0]
+    together = threading.Event()
 
     def slow(cells, source, **options):
         with lock:
             under_way[0] += 1
             most[0] = max(most[0], under_way[0])
-        time.sleep(0.05)
+            if most[0] == 3:
+                together.set()
+        together.wait(30)  # until three are under way: a fourth would be seen
+        time.sleep(0.01)
         with lock:
             under_way[0] -= 1
         return Examination(

@@ -213,8 +213,8 @@ def test_the_page_says_what_to_install(monkeypatch):
 def test_the_table_goes_out_and_comes_back(class_):
     graded(class_, ada={}, ben={}, **{"=eve": {}})
     assert table_of(class_).replace('"', "") == (
-        "student,question,points,out of,comment\n"
-        "'=eve,derive-why,,2,\nada,derive-why,,2,\nben,derive-why,,2,\n"
+        "student,question,items,points,out of,comment\n"
+        "'=eve,derive-why,,,2,\nada,derive-why,,,2,\nben,derive-why,,,2,\n"
     )
     entries, _ = read(class_, "'=eve,derive-why,1.5,2,'=so", "ada,derive-why,0,2,", "ben,derive-why,,2,")
     assert entries == [
@@ -224,7 +224,7 @@ def test_the_table_goes_out_and_comes_back(class_):
     with gradebook(class_.course, class_.set) as book:
         book.give(entries)
     written = table_of(class_).replace('"', "")
-    assert "'=eve,derive-why,1.5,2,'=so\nada,derive-why,0,2,\nben,derive-why,,2,\n" in written
+    assert "'=eve,derive-why,,1.5,2,'=so\nada,derive-why,,0,2,\nben,derive-why,,,2,\n" in written
     # what is left blank stays as it is
     with gradebook(class_.course, class_.set) as book:
         book.give(read(class_, "ada,derive-why,,2,Only a comment.")[0])
@@ -284,7 +284,7 @@ def test_each_line_of_a_table_stands_for_itself(class_):
         "line 9: ada has derive-why in line 2 already, which counts",
         "line 10: no question ''; expected one of half, mass, derive-why",
     ]
-    message = "line 1: no column question, points; expected student, question, points"
+    message = "line 1: no column question, points; expected student, question, items, points"
     with pytest.raises(ValueError, match=message):
         read(class_, head="student")
     with pytest.raises(ValueError, match="line 1: no column student, question, points"):

@@ -5,61 +5,22 @@ server, as on a project page. The Pyodide comes from PGTLAB_PYODIDE, or from .ve
 `make test-lite` puts it. By default readers get Pyodide compiled; so do these tests, but for the small site.
 """
 
-import fcntl
-import functools
-import hashlib
-import http.server
 import json
 import os
-import runpy
 import shutil
 import subprocess
 import sys
-import tempfile
-import threading
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+sys.path.append(str(Path(__file__).parents[1]))
+from with_pyodide import SUBPATH, Served, missing
+
 ROOT = Path(__file__).parents[3]
 BOOK = Path(os.environ.get("PGTLAB_BOOK", ROOT / "_build" / "html")).resolve()
-PYODIDE = Path(os.environ.get("PGTLAB_PYODIDE", ROOT / ".venv" / "pyodide")).resolve()
-SUBPATH = "course/book"
 SECONDS = 500  # within which a notebook must have run, on a slow and busy machine
-
-# As Pyodide's own compiled distribution: each source in a wheel or in the standard library gives way to its
-# bytecode. Only the Python in Pyodide writes the bytecode that it reads.
-COMPILE = """
-import importlib._bootstrap_external, io, zipfile
-
-def compiled(data):
-    made = io.BytesIO()
-    old = zipfile.ZipFile(io.BytesIO(data.to_py()))
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
-        for info in old.infolist():
-            name, content = info.filename, old.read(info)
-            if name.endswith(".py"):
-                try:
-                    code = compile(content, name, "exec", dont_inherit=True)
-                except SyntaxError:  # a template, not a module
-                    pass
-                else:
-                    name += "c"
-                    content = importlib._bootstrap_external._code_to_hash_pyc(code, bytes(8), False)
-            new.writestr(name, content)
-    return made.getvalue()
-compiled
-"""
-COMPILE_ALL = """async ([source, names]) => {
-  const pyodide = await loadPyodide();
-  const compiled = pyodide.runPython(source);
-  for (const name of names) {
-    const data = new Uint8Array(await (await fetch(name)).arrayBuffer());
-    await fetch(name, { method: "PUT", body: compiled(data).toJs() });
-  }
-}"""
 
 RUN_FIRST = """async () => {
   const panel = jupyterapp.shell.currentWidget;
@@ -83,12 +44,6 @@ READY = """() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session
   && jupyterapp.shell.currentWidget.context.isReady && document.documentElement.dataset.pgtWarm"""
 
 
-def missing(reason):
-    if os.environ.get("CI", "").lower() in ("1", "true"):
-        pytest.fail(f"{reason} (CI=true: this is a failure, not a skip)")
-    pytest.skip(reason)
-
-
 def handed_out():
     """The notebooks of the built book's pages, by their paths."""
     return sorted(path.relative_to(BOOK / "_sources").as_posix() for path in BOOK.glob("_sources/**/*.ipynb"))
@@ -106,99 +61,6 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("problem_set", [path for path in handed_out() if is_set(path)])
 
 
-class CountingHandler(http.server.SimpleHTTPRequestHandler):
-    """What `make serve` runs; counts the bytes of each file that it sends, and may state a policy."""
-
-    def copyfile(self, source, outputfile):
-        self.sent[self.path.partition("?")[0]] += os.fstat(source.fileno()).st_size
-        super().copyfile(source, outputfile)
-
-    def end_headers(self):
-        if self.policy:
-            self.send_header("Content-Security-Policy", self.policy)
-        super().end_headers()
-
-    def log_message(self, *args):
-        pass
-
-
-@dataclass
-class Served:
-    """A site on this machine: its folder, its address, and the bytes that were fetched, by path."""
-
-    folder: Path
-    origin: str
-    sent: Counter
-
-    @property
-    def address(self):
-        return f"{self.origin}/{SUBPATH}/lite"
-
-    def notebook(self, path):
-        return f"{self.address}/notebooks/index.html?path={path}"
-
-
-def compile_pyodide(browser, folder):
-    """Let Pyodide compile itself: each archive in `folder` gives way to one with bytecode for sources."""
-    names = [path.name for path in sorted(folder.iterdir()) if path.suffix in (".whl", ".zip")]
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def do_PUT(self):
-            name = self.path.strip("/")
-            (made / name).write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *args):
-            pass
-
-    with (
-        tempfile.TemporaryDirectory(dir=folder.parent) as temporary,
-        http.server.ThreadingHTTPServer(
-            ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))
-        ) as server,
-    ):
-        made = Path(temporary)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{server.server_port}/pyodide-lock.json")
-        page.add_script_tag(url="/pyodide.js")
-        page.evaluate(COMPILE_ALL, [COMPILE, names])
-        page.close()
-        server.shutdown()
-        for name in names:
-            os.replace(made / name, folder / name)
-    lock_file = folder / "pyodide-lock.json"
-    lock = json.loads(lock_file.read_text(encoding="utf-8"))
-    for package in lock["packages"].values():
-        package["sha256"] = hashlib.sha256((folder / package["file_name"]).read_bytes()).hexdigest()
-    lock_file.write_text(json.dumps(lock), encoding="utf-8")
-
-
-@pytest.fixture(scope="session")
-def pyodide():
-    if not (PYODIDE / "pyodide.js").is_file():
-        missing(f"there is no Pyodide in {PYODIDE}: `make test-lite` puts it there")
-    return PYODIDE
-
-
-@pytest.fixture(scope="session")
-def compiled_pyodide(browser, pyodide):
-    """What the notebooks need of it, compiled: made once, by the first process that tests, and kept."""
-    folder = pyodide.with_name(f"{pyodide.name}-compiled")
-    with open(pyodide.with_name(f"{pyodide.name}-lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if folder.exists() and folder.stat().st_mtime < pyodide.stat().st_mtime:
-            shutil.rmtree(folder)
-        if not folder.exists():
-            with tempfile.TemporaryDirectory(dir=pyodide.parent) as temporary:
-                made = Path(temporary, "pyodide")
-                runpy.run_path(str(ROOT / "tools" / "lite.py"))["copy_pyodide"](pyodide, made)
-                compile_pyodide(browser, made)
-                made.rename(folder)
-    return folder
-
-
 @pytest.fixture(scope="session")
 def build_lite():
     """Make a site from notebooks: build_lite(folder, pyodide, root, notebooks=all)."""
@@ -211,26 +73,6 @@ def build_lite():
         return folder
 
     return build
-
-
-@pytest.fixture(scope="session")
-def serve_lite():
-    servers = []
-
-    def start(folder, policy=None):
-        sent = Counter()
-        handler = type("Handler", (CountingHandler,), {"sent": sent, "policy": policy})
-        server = http.server.ThreadingHTTPServer(
-            ("127.0.0.1", 0), functools.partial(handler, directory=str(folder))
-        )
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return Served(folder, f"http://127.0.0.1:{server.server_port}", sent)
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture(scope="session")

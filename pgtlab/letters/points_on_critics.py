@@ -1,40 +1,44 @@
-"""Owns the proofs of what the slides leave out or get wrong, point by point."""
+"""Owns the proofs of the points on critics, samples and Fisher information that the slides leave out."""
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 import sympy as sp
 
-from pgtlab.letters.alphabet import column, in_motion, summed, table
+from pgtlab.letters.alphabet import column, in_motion, table
 from pgtlab.letters.finite import (
     SymbolicProblem,
     action_values,
     chain,
-    expected_return,
     next_values,
     over_actions,
     path_mean,
     policy_gradient,
     problem,
-    values,
     visitation,
 )
-from pgtlab.letters.gaussian import linear_quadratic, normal
-from pgtlab.letters.named import lines_now_or_later, lines_one_knob, lines_short_corridor, visits
+from pgtlab.letters.named import lines_now_or_later, lines_one_knob, visits
 from pgtlab.letters.policies import SymbolicPolicy, any_policy, softmax
-from pgtlab.letters.proof import Line, proofs
+from pgtlab.letters.proof import Line
 from pgtlab.letters.s07_s08 import return_by_paths, where_after
 from pgtlab.letters.s17_s21 import Critic
 
 
-def _lines_myopic():
+def lines_point_1():
     mdp, _ = in_motion()
     pi, gamma, lam, w = mdp.policy, mdp.discount, sp.Symbol("lambda"), sp.Symbol("w")
     score = any_policy().scores[0]
-    yield Line("the mean score of a state is 0", over_actions(pi, score), sp.zeros(2, 1))
-    for place, power, what in (("trace", gamma * lam, "gamma"), ("update", gamma**2 * lam, "gamma^2")):
+    yield Line(
+        "the mean score of a state is 0",
+        over_actions(pi, score),
+        sp.zeros(2, 1),
+        r"\sum_a \pi(s,a) \SC(s,a) = 0",
+    )
+    for place, power, what, says_power in (
+        ("trace", gamma * lam, "gamma", r"\gamma \lambda"),
+        ("update", gamma**2 * lam, "gamma^2", r"\gamma^2 \lambda"),
+    ):
         for n in (1, 2):
             along = path_mean(
                 mdp, n + 1, lambda steps, n=n, place=place: _td(mdp, score, w, lam, steps, n, place)
@@ -42,13 +46,22 @@ def _lines_myopic():
             reason = (
                 f"gamma^t on the {place}, {n} step{'s'[: n > 1]} over all paths: Q at discount {what} lambda"
             )
-            yield Line(reason, along, _td_mean(mdp, score, w, power, n))
+            says = (
+                r"E\Big[\sum_{t<n} \delta_t z_t\Big]"
+                rf" = \sum_{{t<n}} \gamma^t E[\SC_t \, (Q^{{({says_power})}} - \SC_t w)]"
+            )
+            yield Line(reason, along, _td_mean(mdp, score, w, power, n), says)
     kappa = sp.Symbol("kappa")
     # The discounted sum f of the TD errors e solves f = e + kappa M f, M f(s, a) = E[f(s', a')].
     left_over = action_values(replace(mdp, discount=kappa)) - score * w
     error = mdp.reward + gamma * _onward(mdp, score) * w - score * w
     reason = "all steps: the TD errors, discounted by any kappa, come to Q at discount kappa, less SC w"
-    yield Line(reason, left_over, error + kappa * _onward(mdp, left_over))
+    yield Line(
+        reason,
+        left_over,
+        error + kappa * _onward(mdp, left_over),
+        r"\sum_{i \ge 0} \kappa^i E[\delta_i \mid s, a] = Q^{(\kappa)} - \SC \cdot w",
+    )
     yield from lines_now_or_later()
     yield from _lines_remedies()
 
@@ -94,7 +107,12 @@ def _lines_remedies():
             gamma**t * score[x] * (_to_go(mdp, steps, t) - score[x] * w) for t, x in enumerate(steps)
         ),
     )
-    yield Line("remedy, returns as targets, 2 steps over all paths: dJ - FIM w", targets, slope - fisher * w)
+    yield Line(
+        "remedy, returns as targets, 2 steps over all paths: dJ - FIM w",
+        targets,
+        slope - fisher * w,
+        r"E\Big[\sum_{t<n} \gamma^t \SC_t \, (G_t - \SC_t w)\Big] = \d{J_n} - \FIM \, w",
+    )
     critic = Critic()
     mdp_3 = problem(critic.n_states)
     v, V = (column(name, length=critic.n_states) for name in "vV")
@@ -102,18 +120,38 @@ def _lines_remedies():
     off = gamma * next_values(mdp_3, v - V)
     split = critic.correlation(action_values(mdp_3, V)) + critic.correlation(off)
     reason = "remedy, V(s;v) + SC.w with TD(0): sum rho pi SC Q, and E[SC gamma P (V_v - V)]"
-    yield Line(reason, critic.correlation(error), split)
+    yield Line(
+        reason,
+        critic.correlation(error),
+        split,
+        r"\all \SC \, (R + \gamma P V_v - V_v) = \all \SC \, Q + \all \SC \, \gamma P (V_v - V)",
+    )
 
     def sums(steps, discount):
         return sum(discount**t * score[x] for t, x in enumerate(steps))
 
     published = path_mean(mdp, n, lambda steps: sums(steps, gamma) ** 2)
     squares = visits(mdp, n, gamma**2).dot(over_actions(pi, score.multiply_elementwise(score)))
-    yield Line("episodic actor-critic as published: visits count gamma^(2t)", published, squares)
+    yield Line(
+        "episodic actor-critic as published: visits count gamma^(2t)",
+        published,
+        squares,
+        r"E\Big[\Big(\sum_t \gamma^t \SC_t\Big)^2\Big] = \sum_t \gamma^{2t} E[\SC_t^2]",
+    )
     corrected = path_mean(mdp, n, lambda steps: sums(steps, 1) * sums(steps, gamma))
-    yield Line("corrected, with the plain sum of scores as instrument: FIM", corrected, fisher)
+    yield Line(
+        "corrected, with the plain sum of scores as instrument: FIM",
+        corrected,
+        fisher,
+        r"E\Big[\Big(\sum_t \SC_t\Big) \Big(\sum_t \gamma^t \SC_t\Big)\Big] = \FIM",
+    )
     regressed = path_mean(mdp, n, lambda steps: sums(steps, 1) * _to_go(mdp, steps, 0))
-    yield Line("and dJ on the other side", regressed, slope)
+    yield Line(
+        "and dJ on the other side",
+        regressed,
+        slope,
+        r"E\Big[\Big(\sum_t \SC_t\Big) \Big(\sum_t \gamma^t r_t\Big)\Big] = \d{J_n}",
+    )
 
 
 def _to_go(mdp, steps, t):
@@ -121,7 +159,7 @@ def _to_go(mdp, steps, t):
     return sum(mdp.discount ** (i - t) * mdp.reward[x] for i, x in enumerate(steps) if i >= t)
 
 
-def _lines_singular():
+def lines_point_2():
     policy, rho, Q = softmax(), column("rho"), table("Q")
     pi, K = policy.probs, range(4)
     weights = sp.Matrix(2, 2, lambda s, a: rho[s] * pi[s, a])
@@ -132,43 +170,71 @@ def _lines_singular():
         "tabular softmax: to prefer all actions of a state more changes nothing",
         fisher * directions,
         sp.zeros(4, 2),
+        r"\FIM \, n_s = 0, \qquad n_s = (1 \text{ for the actions of } s, \text{ else } 0)",
     )
     V = over_actions(pi, Q)
     gradient = scores * sp.diag(*weights) * sp.Matrix(list(Q))
     A = sp.Matrix([Q[k] - V[k // 2] for k in K])
-    yield Line("w = A solves FIM w = grad J", fisher * A, gradient)
+    yield Line("w = A solves FIM w = grad J", fisher * A, gradient, r"\FIM \, A = \d{J}")
     least = A - sp.Matrix([(A[2 * (k // 2)] + A[2 * (k // 2) + 1]) / 2 for k in K])
-    yield Line("so does A minus its plain mean over the actions", fisher * least, gradient)
+    yield Line(
+        "so does A minus its plain mean over the actions",
+        fisher * least,
+        gradient,
+        r"\FIM \, \Big(A - \frac{1}{2} \sum_a A\Big) = \d{J}",
+    )
     yield Line(
         "which is of least norm: nothing of it lies along those directions",
         directions.T * least,
         sp.zeros(2, 1),
+        r"n_s \cdot \Big(A - \frac{1}{2} \sum_a A\Big) = 0",
     )
     w = sp.Matrix(sp.symbols("w_:4"))
     moved = w + directions * column("t")
-    yield Line("a w moved along them is the same critic", scores.T * moved, scores.T * w)
+    yield Line(
+        "a w moved along them is the same critic",
+        scores.T * moved,
+        scores.T * w,
+        r"\SC \cdot (w + t \, n_s) = \SC \cdot w",
+    )
 
 
-def _lines_mass():
+def lines_point_3():
     mdp = problem()
     for n in (1, 2, 3):
         steps_made = path_mean(mdp, n, lambda steps: sum(mdp.discount**t for t in range(len(steps))))
         reason = f"the mass of {n} step{'s'[: n > 1]} is the expected number of steps, discounted"
-        yield Line(reason, visits(mdp, n, mdp.discount).dot(sp.ones(1, 2)), steps_made)
+        yield Line(
+            reason,
+            visits(mdp, n, mdp.discount).dot(sp.ones(1, 2)),
+            steps_made,
+            r"\sum_{t<n} \gamma^t \sum_s (p_0^\top P^t)_s"
+            r" = E\Big[\sum_{t<n, \text{ not ended}} \gamma^t\Big]",
+        )
     P, _, p0, gamma = chain()
     rho = visitation(P, p0, gamma)
     ends = sp.Matrix([1 - sum(P[s, :]) for s in range(2)])
     # 1 = (I - gamma P) 1 / (1 - gamma) - gamma (1 - P 1) / (1 - gamma)
     whole = (sum(p0) - gamma * rho.dot(ends)) / (1 - gamma)
-    yield Line("all steps: 1 / (1 - gamma), less what ends early", sum(rho), whole)
+    yield Line(
+        "all steps: 1 / (1 - gamma), less what ends early",
+        sum(rho),
+        whole,
+        r"\sum_s \rho(s) = \frac{1 - \gamma \sum_s \rho(s) \, \Pr(\text{end} \mid s)}{1 - \gamma}",
+    )
     F, g, m = sp.Matrix(2, 2, sp.symbols("F_00 F_01 F_01 F_11")), column("g"), sp.Symbol("m")
     natural = F.adjugate() * g / F.det()
     both, one = ((F / m).adjugate() * each / (F / m).det() for each in (g / m, g))
-    yield Line("the mass m cancels if FIM and gradient are both divided by it", both, natural)
-    yield Line("and stays as a factor if only FIM is", one, m * natural)
+    yield Line(
+        "the mass m cancels if FIM and gradient are both divided by it",
+        both,
+        natural,
+        r"(F / m)^{-1} \, (g / m) = F^{-1} g",
+    )
+    yield Line("and stays as a factor if only FIM is", one, m * natural, r"(F / m)^{-1} \, g = m \, F^{-1} g")
 
 
-def _lines_discount_kept():
+def lines_point_4():
     mdp, theta = in_motion()
     gamma, score = mdp.discount, any_policy().scores[0]
     for n in (1, 2):
@@ -178,7 +244,12 @@ def _lines_discount_kept():
             lambda steps: sum(gamma**t * score[x] * _to_go(mdp, steps, t) for t, x in enumerate(steps)),
         )
         reason = f"with gamma^t, {n} step{'s'[: n > 1]} over all paths: the derivative of the return"
-        yield Line(reason, kept, return_by_paths(mdp, n).diff(theta))
+        yield Line(
+            reason,
+            kept,
+            return_by_paths(mdp, n).diff(theta),
+            r"E\Big[\sum_{t<n} \gamma^t \SC_t \, G_t\Big] = \d{J_n}",
+        )
     yield from lines_one_knob()
     yield from _lines_curl()
 
@@ -194,21 +265,36 @@ def _lines_curl():
     mdp = SymbolicProblem(transition, problem().reward, policy.probs, sp.Matrix([1, 0]), gamma)
     true = policy_gradient(mdp, policy)
     yield Line(
-        "two knobs: mixed derivatives of a gradient agree", true[0].diff(theta[1]), true[1].diff(theta[0])
+        "two knobs: mixed derivatives of a gradient agree",
+        true[0].diff(theta[1]),
+        true[1].diff(theta[0]),
+        r"\pd{}{\theta_1} \pd{J}{\theta_0} = \pd{}{\theta_0} \pd{J}{\theta_1}",
     )
     where, Q = visits(mdp, 2, sp.S.One), action_values(mdp)
     field = [where.dot(over_actions(each, Q)) for each in policy.derivatives]
     gain = mdp.reward[1, 0] - mdp.reward[1, 1]
     apart = (1 - gamma) * (there[0] - there[1]) * gain * p[0].diff(theta[0]) * p[1].diff(theta[1])
     curl = field[1].diff(theta[0]) - field[0].diff(theta[1])
-    yield Line("without gamma^t they differ: it is the gradient of nothing", curl, apart)
+    yield Line(
+        "without gamma^t they differ: it is the gradient of nothing",
+        curl,
+        apart,
+        r"\pd{f_1}{\theta_0} - \pd{f_0}{\theta_1}"
+        r" = (1 - \gamma) \, (P^0_{01} - P^1_{01}) \, (R^0_1 - R^1_1)"
+        r" \, \pd{\pi_{00}}{\theta_0} \pd{\pi_{10}}{\theta_1}",
+    )
 
 
-def _lines_fitted():
+def lines_point_5():
     critic = Critic()
     e = table("e", n_states=critic.n_states)
     off = critic.slope(critic.Q + e) - critic.slope(critic.Q)
-    yield Line("a critic that errs by e errs in the gradient by sum rho pi SC e", off, critic.correlation(e))
+    yield Line(
+        "a critic that errs by e errs in the gradient by sum rho pi SC e",
+        off,
+        critic.correlation(e),
+        r"\slope (Q + e) - \slope Q = \all \SC \, e",
+    )
     weight, G = sp.symbols("gamma_:3"), sp.symbols("G_:3")
     SC = [sp.Matrix(sp.symbols(f"SC_{i}_:2")) for i in range(3)]
     fisher = sum((c * x * x.T for c, x in zip(weight, SC, strict=True)), sp.zeros(2, 2))
@@ -216,7 +302,10 @@ def _lines_fitted():
     w = fisher.adjugate() * reinforce / fisher.det()
     sampled = sum((c * x * x.dot(w) for c, x in zip(weight, SC, strict=True)), sp.zeros(2, 1))
     yield Line(
-        "w fitted to the returns of three steps: (20.1) on these steps is REINFORCE", sampled, reinforce
+        "w fitted to the returns of three steps: (20.1) on these steps is REINFORCE",
+        sampled,
+        reinforce,
+        r"\sum_t \gamma^t \SC_t \, (\SC_t \cdot \hat w) = \sum_t \gamma^t \SC_t \, G_t",
     )
     # Two equally likely sets of paths, with sums F_i of SC^2 and g_i of SC G; w is fitted on one draw and
     # used on another.
@@ -227,148 +316,48 @@ def _lines_fitted():
         "fitted on other paths it is biased, here by as much as F and w vary together",
         mean,
         sum(g) / 2 + bias,
+        r"\frac{F_0 + F_1}{2} \cdot \frac{1}{2} \Big(\frac{g_0}{F_0} + \frac{g_1}{F_1}\Big)"
+        r" = \frac{g_0 + g_1}{2} + \frac{F_0 - F_1}{4} \Big(\frac{g_1}{F_1} - \frac{g_0}{F_0}\Big)",
     )
 
 
-def _lines_exchange():
-    x = sp.Symbol("x")
-    t = sp.Symbol("t", integer=True, nonnegative=True)
-    series, by_terms = summed(x**t, t, x), summed(t * x ** (t - 1), t, x)
-    yield Line(
-        "one state, |x| = gamma p < 1: the series may be differentiated term by term",
-        series.diff(x),
-        by_terms,
-    )
-    P, _, _, _ = chain()
-    never_ends = {P[s, 1]: 1 - P[s, 0] for s in range(2)}
-    yield Line(
-        "gamma = 1 and nothing ends: I - P has no inverse", (sp.eye(2) - P).det().subs(never_ends), sp.S.Zero
-    )
-    lq = linear_quadratic()
-    cost = lq.state_cost + lq.action_cost * lq.gain**2
-    by_series = cost * series.subs(x, lq.discount * lq.closed_loop**2)
-    yield Line(
-        "linear-quadratic, gamma c^2 < 1: P is the sum of (gamma c^2)^t (q + r k^2)", lq.curvature, by_series
-    )
-    H_xx, H_xu, H_uu = sp.symbols("H_xx H_xu H_uu", real=True)
-    Q = H_xx * lq.state**2 + 2 * H_xu * lq.state * lq.action + H_uu * lq.action**2
-    outside, inside = lq.policy_mean(Q).diff(lq.gain), lq.policy_mean(lq.scores[0] * Q)
-    yield Line("Gaussian policy, quadratic Q: d/dk goes into the integral", outside, inside)
-    yield from _lines_places_that_only_neighbours_reach()
-    yield from _lines_bound_outside_the_integral()
-
-
-def _lines_places_that_only_neighbours_reach():
-    # Two states pay 1 and -1 for each stay; to enter and to leave them has probabilities of order t^2.
-    t = sp.Symbol("t", real=True)
-    enter, leave = sp.Matrix([t**2 * (2 + t) / 8, t**2 / 4]), t**2 / 2
-    J = enter.dot(sp.Matrix([1, -1])) * (1 - leave) / leave
-    yield Line("gamma = 1, two states that are reached only for t other than 0: J", J, t / 4 * (1 - t**2 / 2))
-    quarter = sp.Matrix([sp.Rational(1, 4), 0, 0])
-    slopes = [sp.cancel(J).diff(t).subs(t, 0), *enter.diff(t).subs(t, 0)]
-    yield Line("so dJ = 1/4 at t = 0, where the start has no dpi other than 0", sp.Matrix(slopes), quarter)
-
-
-def _lines_bound_outside_the_integral():
-    # One step, reward 1 for actions a > 0; t > 0 adds a bump on [t, 2 t] to the density 1/2 of these.
-    t, a = sp.Symbol("t", positive=True), sp.Symbol("a", positive=True)
-    bump = 8 * (a / t - 1) ** 2 * (2 - a / t) ** 2
-    J = sp.Rational(1, 2) + sp.integrate(sp.expand(bump), (a, t, 2 * t))
-    yield Line("a bump that grows with t: dJ = 4/15 for all t", J.diff(t), sp.Rational(4, 15))
-    top, rate = 3 * t / 2, sp.expand(bump.diff(t))
-    size = sp.integrate(rate, (a, top, 2 * t)) - sp.integrate(rate, (a, t, top))
-    yield Line("for each action dpi = 0 at t = 0; else the integral of |dpi| is 3", 2 * size, sp.Integer(3))
-
-
-def _lines_best():
-    mdp = problem()
-    share = mdp.policy[0, 0]
-    M = sp.eye(2) - mdp.discount * mdp.mixed_transition
-    above, below = mdp.initial.dot(M.adjugate() * mdp.mixed_reward), M.det()
-    yield Line("J is a fraction", expected_return(mdp), above / below)
-    curved = sp.Matrix([above.diff(share, 2), below.diff(share, 2)])
-    yield Line("both parts of it are linear in pi(0, 0)", curved, sp.zeros(2, 1))
-    slope = above.diff(share) * below - above * below.diff(share)
-    yield Line(
-        "so dJ/dpi(0, 0) has one sign from 0 to 1: the best is at an end", slope.diff(share), sp.S.Zero
-    )
-    yield from itertools.islice(lines_short_corridor(), 3)
-    theta = sp.Symbol("theta", real=True)
-    slope = softmax([[[1], [0]]]).derivatives[0][0].subs(sp.Symbol("theta_0"), theta)
-    yield Line("a plateau: dpi of a softmax far out", sp.limit(slope, theta, sp.oo), sp.S.Zero)
-
-
-def _lines_slips():
-    P, r, p0, gamma = chain()
-    V = values(P, r, gamma)
-    J = p0.dot(V)
-    shifted = p0.dot(P * V)
-    yield Line("rewards read one step late give (J - E[r_0]) / gamma", shifted, (J - p0.dot(r)) / gamma)
-    x = sp.Symbol("x", real=True)
-    narrow = normal(x, 0, 1 / (8 * sp.pi))
-    yield Line("a density is no probability: here it is 2", narrow.subs(x, 0), sp.Integer(2))
-    yield Line("and yet its integral is 1", sp.integrate(narrow, (x, -sp.oo, sp.oo)), sp.S.One)
-
-
-def _lines_continuity():
-    P, _, p0, gamma = chain()
-    other = sp.Matrix(2, 2, sp.symbols("P'_00 P'_01 P'_10 P'_11"))
-    moved = visitation(other, p0, gamma) - visitation(P, p0, gamma)
-    source = gamma * (other - P).T * visitation(P, p0, gamma)
-    yield Line(
-        "rho' - rho is what visits bring at once, and then under pi'", moved, visitation(other, source, gamma)
-    )
-    mdp, policy = problem(), table("pi'")
-    after = mdp.transition[0].multiply_elementwise(sp.Matrix.hstack(policy[:, 0], policy[:, 0]))
-    after += mdp.transition[1].multiply_elementwise(sp.Matrix.hstack(policy[:, 1], policy[:, 1]))
-    by_actions = sp.Matrix(
-        2, 2, lambda s, p: sum((policy[s, a] - mdp.policy[s, a]) * mdp.transition[a][s, p] for a in range(2))
-    )
-    yield Line("P' - P is the sum of (pi' - pi) P^a", after - mdp.mixed_transition, by_actions)
-    never_ends = {P[s, 1]: 1 - P[s, 0] for s in range(2)}
-    grown = sum(visitation(P, p0, gamma)).subs(never_ends)
-    yield Line(
-        "and a source grows by 1 / (1 - gamma), twice: gamma / (1 - gamma)^2", grown, sum(p0) / (1 - gamma)
-    )
-
-
-def _lines_offset():
+def lines_point_10():
     critic = Critic()
     b = table("b", n_states=critic.n_states)
     logs = critic.pi.applyfunc(sp.log)
     for k, (w, theta) in enumerate(zip(critic.w, critic.policy.parameters, strict=True)):
         yield Line(
-            f"SC.w + b(s, a) meets (17.1) in w_{k}", (critic.values(critic.w) + b).diff(w), logs.diff(theta)
+            f"SC.w + b(s, a) meets (17.1) in w_{k}",
+            (critic.values(critic.w) + b).diff(w),
+            logs.diff(theta),
+            r"\pd{}{w_k} (\SC \cdot w + b) = \pd{\log \pi}{\theta_k}",
         )
     with_offset = critic.slope(critic.values(critic.w) + b)
     yield Line(
         "its gradient is FIM w + sum rho pi SC b",
         with_offset,
         critic.fisher * critic.w + critic.correlation(b),
+        r"\slope (\SC \cdot w + b) = \FIM \, w + \all \SC \, b",
     )
     w = critic.solve(critic.correlation(critic.Q - b))
     exact = critic.fisher * w + critic.correlation(b)
-    yield Line("which is exact at the w that fits Q - b", exact, critic.slope(critic.Q))
+    yield Line(
+        "which is exact at the w that fits Q - b",
+        exact,
+        critic.slope(critic.Q),
+        r"\FIM \, w_b + \all \SC \, b = \slope Q, \qquad \FIM \, w_b = \all \SC \, (Q - b)",
+    )
     natural = critic.solve(critic.slope(critic.Q))
-    yield Line("but its w is off by FIM^-1 sum rho pi SC b", natural - w, critic.solve(critic.correlation(b)))
+    yield Line(
+        "but its w is off by FIM^-1 sum rho pi SC b",
+        natural - w,
+        critic.solve(critic.correlation(b)),
+        r"w - w_b = \FIM^{-1} \all \SC \, b",
+    )
     v = column("v", length=critic.n_states)
     yield Line(
-        "which is 0 if b depends on s alone", critic.correlation(sp.Matrix.hstack(v, v)), sp.zeros(2, 1)
+        "which is 0 if b depends on s alone",
+        critic.correlation(sp.Matrix.hstack(v, v)),
+        sp.zeros(2, 1),
+        r"\all \SC \, b(s) = 0",
     )
-
-
-#: Proofs of the points that the slides leave out or get wrong.
-OMISSIONS = proofs(
-    {
-        "point 1": _lines_myopic,
-        "point 2": _lines_singular,
-        "point 3": _lines_mass,
-        "point 4": _lines_discount_kept,
-        "point 5": _lines_fitted,
-        "point 6": _lines_exchange,
-        "point 7": _lines_best,
-        "point 8": _lines_slips,
-        "point 9": _lines_continuity,
-        "point 10": _lines_offset,
-    }
-)

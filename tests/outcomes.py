@@ -1,4 +1,4 @@
-r"""Owns the table of expected outcomes: what each method reaches on each problem, derived beforehand."""
+"""The table of expected outcomes: what each method reaches on each problem, derived beforehand."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import math
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
-from pgtlab import _validate, gallery
-from pgtlab.ascent.actor_critics import AdvantageActorCritic, QActorCritic, TDErrorActorCritic
-from pgtlab.ascent.climb import ascend
-from pgtlab.ascent.natural import ExactNaturalActorCritic, NaturalActorCritic
-from pgtlab.ascent.rules import (
+from pgtlab import gallery
+from pgtlab.ascent import (
+    AdvantageActorCritic,
     AscentRule,
+    EligibilityTraces,
+    ExactNaturalActorCritic,
     GradientAscent,
     HoldFixed,
+    IncrementalNaturalActorCritic,
+    NaturalActorCritic,
     NaturalGradientAscent,
+    QActorCritic,
     Reinforce,
     ReinforceWithBaseline,
+    TDErrorActorCritic,
+    ascend,
 )
-from pgtlab.ascent.run import Run, described
-from pgtlab.ascent.traces import EligibilityTraces
-from pgtlab.ascent.two_time_scale import IncrementalNaturalActorCritic
+from pgtlab.ascent.run import described
 from pgtlab.critics import (
     LSTDQ,
     TD,
@@ -67,15 +68,6 @@ class Outcome:
         policy, the rarer is what they learn from.
     because : str
         The derivation, in a line or two.
-
-    Examples
-    --------
-    >>> outcome = next(each for each in OUTCOMES if each.expected == WORST)
-    >>> outcome
-    Outcome(now or later, ExactNaturalActorCritic(LiteralUpdate): learns the worst policy)
-    >>> run = outcome.run(rng=np.random.default_rng(0))
-    >>> outcome.holds(run), run.returns[-1].round(2)
-    (True, np.float64(1.14))
     """
 
     problem: str
@@ -94,33 +86,12 @@ class Outcome:
         return _named(described(self.rule))
 
     def run(self, *, rng):
-        """Make the run.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            An exact rule draws nothing from it.
-
-        Returns
-        -------
-        Run
-        """
+        """Make the run; an exact rule draws nothing from `rng`."""
         mdp, policy = self.start()
         return ascend(mdp, policy, rule=self.rule, step_size=self.step_size, n_steps=self.n_steps, rng=rng)
 
     def holds(self, run):
-        """Whether a run ended as expected.
-
-        Parameters
-        ----------
-        run : Run
-
-        Returns
-        -------
-        bool
-            False for one that was stopped, too.
-        """
-        _validate.instance("run", run, Run)
+        """Whether a run ended as expected; one that was stopped did not."""
         return run.stopped is None and bool(abs(run.returns[-1] - self.level) <= self.within)
 
     def __repr__(self):
@@ -193,11 +164,6 @@ _ONE_MINIMUM = "in k alone the one stationary point is k*, by the Riccati equati
 
 def _held(rule):
     return HoldFixed(rule, held=(1,))
-
-
-def _squares(x):
-    """Return the features x^2 and 1, which span V."""
-    return np.stack([x**2, np.ones_like(x)], axis=-1)
 
 
 # --- two states ------------------------------------------------------------------------------------
@@ -469,9 +435,7 @@ OUTCOMES = (
     ),
     Outcome(
         **_REGULATOR_BEST,
-        rule=_held(
-            TDErrorActorCritic(state_features=_squares, critic_step_size=0.02, n_episodes=200, horizon=40)
-        ),
+        rule=_held(TDErrorActorCritic(critic_step_size=0.02, n_episodes=200, horizon=40)),
         step_size=0.005,
         n_steps=60,
         because="x^2 and 1 span V: a critic that keeps up gives the gradient in the mean",

@@ -1,0 +1,26 @@
+// A cell that does nothing but check is one line: its code and its numbers unfold together.
+(() => {
+  for (const cell of document.querySelectorAll("article div.cell.tag_check")) {
+    const folds = [...cell.querySelectorAll("details.pgt-check")];
+    if (!folds.length) continue; // the cell shows something else, or has failed
+    const summary = document.createElement("summary");
+    for (const fold of folds) {
+      const line = document.createElement("span");
+      line.textContent = fold.querySelector("summary").textContent;
+      summary.append(line);
+      fold.replaceWith(...fold.querySelectorAll("pre"));
+    }
+    const whole = document.createElement("details");
+    whole.className = "pgt-check pgt-check-cell";
+    whole.append(summary, ...cell.children);
+    cell.append(whole);
+  }
+
+  // Where a browser keeps closed folds closed on paper, they are opened for the time of printing.
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details.pgt-check:not([open])")];
+    for (const fold of opened) fold.open = true;
+  });
+  addEventListener("afterprint", () => { for (const fold of opened) fold.open = false; });
+})();
