@@ -22,7 +22,7 @@ ACTIONS = 4
 DISCOUNT = 0.95
 
 #: Number of states, runs a round, aim for the ratio.
-SIZES = ((1000, 1, ("at most", 1.4)), (100, 10, ("at most", 2.5)), (10, 50, None))
+SIZES = ((1000, 1, ("at most", 1.4)), (100, 10, ("at most", 2.0)), (10, 50, None))
 
 
 def through_pgtlab(mdp, policy):

@@ -32,7 +32,7 @@ from pgtlab.language import (
     standardised,
     token_log_probs,
 )
-from pgtlab.language.objectives import Law
+from pgtlab.language.objective import Law
 
 
 def table(tree, seed=1):

@@ -455,9 +455,6 @@ def changes_of(chapter, uses, trees, every):
         if "<locals>" in qualname and not own:
             # Made afresh whenever the function around it runs, and changed with that one's code.
             continue
-        if definition.name == "_":
-            register = ast.unparse(definition.decorator_list[0]).removesuffix(".register")
-            name = name.removesuffix("_") + f"{register}[{definition.args.args[0].annotation.id}]"
         if not own:
             name = f"{chapter.name}, {name}"
         for place, hows in places.items():

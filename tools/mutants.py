@@ -1,9 +1,9 @@
 """Change the package in one small place at a time and see whether a test notices.
 
-    python tools/mutants.py                        # chain, evaluation, visitation, gradients
+    python tools/mutants.py                        # exact
     python tools/mutants.py estimators             # one room, any that has tests of its own
-    python tools/mutants.py chain --show           # list the changes, run nothing
-    python tools/mutants.py chain --every 10       # a sample: every tenth change
+    python tools/mutants.py exact --show           # list the changes, run nothing
+    python tools/mutants.py exact --every 10       # a sample: every tenth change
 
 A change that no test notices is a survivor: a test is missing, or the change makes no difference. All of it
 happens in a copy, so that the project may be worked on meanwhile, and each change in a forked process of its

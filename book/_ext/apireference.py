@@ -8,7 +8,6 @@ import re
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
-from sphinx.ext.autodoc import Documenter, FunctionDocumenter
 
 SETTINGS = {
     "add_module_names": False,
@@ -23,13 +22,6 @@ SETTINGS = {
     "napoleon_use_rtype": False,
 }
 ATTRIBUTE = re.compile(r"^:(ivar|vartype) ([\w, ]+): ?(.*)$")
-
-
-class OneSignature(FunctionDocumenter):
-    """A function with one signature, though it has an implementation for each type of its first argument."""
-
-    def format_signature(self, **kwargs) -> str:
-        return Documenter.format_signature(self, **kwargs)
 
 
 def list_attributes(app: Sphinx, what: str, name: str, thing, options, lines: list[str]) -> None:
@@ -68,7 +60,6 @@ def configure(app: Sphinx, config: Config) -> None:
 def setup(app: Sphinx) -> dict:
     app.setup_extension("sphinx.ext.autodoc")
     app.setup_extension("sphinx.ext.napoleon")
-    app.add_autodocumenter(OneSignature, override=True)
     app.add_css_file("apireference.css")
     app.connect("config-inited", configure, priority=100)
     app.connect("autodoc-process-docstring", list_attributes, priority=900)  # after napoleon

@@ -10,7 +10,7 @@ from pgtlab.language.means import (
     sampled_update,
 )
 from pgtlab.language.methods import METHODS, Method
-from pgtlab.language.objectives import Objective, objectives
+from pgtlab.language.objective import Objective, objectives
 from pgtlab.language.tree import (
     TokenTree,
     answer_gradient,

@@ -12,7 +12,7 @@ import numpy as np
 from pgtlab import _validate
 from pgtlab.language.adapters import NumpyLoss
 from pgtlab.language.means import mean_update
-from pgtlab.language.objectives import Law, objectives
+from pgtlab.language.objective import Law, objectives
 from pgtlab.language.tree import TokenTree
 from pgtlab.language.updates import Update
 from pgtlab.policies import SoftmaxPolicy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pgtlab.language.auditing import audit
-from pgtlab.language.objectives import Objective
+from pgtlab.language.objective import Objective
 from pgtlab.language.updates import (
     DiscountedUpdate,
     GroupUpdate,
