@@ -24,6 +24,7 @@ from pgtgrade.isolation import Isolation, Limits
 from pgtgrade.judging import NotGraded, clean, judge
 from pgtgrade.process import GRACE, START, Process
 from pgtgrade.student import Student
+from pgtgrade.walls import SLACK
 
 __all__ = ["Examination", "Limits", "examine", "examine_here", "visible_here"]
 
@@ -98,7 +99,8 @@ def examine(cells, source, *, limits, isolation, secret, student=""):
         "isolation": asdict(isolation),
         "secret": secret,
     }
-    found, trouble = _ask_a_judge(job, limits.total_seconds + limits.cell_seconds + START + 2 * GRACE)
+    most = SLACK * (limits.total_seconds + limits.cell_seconds)
+    found, trouble = _ask_a_judge(job, most + START + 2 * GRACE)
     if found is None:
         reason = f"the judge ended without a verdict: {trouble}"
         found = {"status": "not graded", "reason": reason, "outputs": [], "hidden": {}, "notes": []}

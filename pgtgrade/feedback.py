@@ -86,7 +86,7 @@ class _Said:
         parts = [
             f'<h2 class="text">{escape(question.title)}</h2>',
             f'<p class="{colour}">{_points(question, self.score)}</p>',
-            f"<p>{escape(said)}</p>" if said else "",
+            "<p>{}</p>".format(escape(said).replace("\n", "<br>")) if said else "",
             self.given.get(question.name, ""),
             rendered(comment) if comment else "",
         ]

@@ -57,9 +57,17 @@ def parser(commands):
         "--jobs", type=_count, default=os.cpu_count() or 1, help="at a time (default: %(default)s)"
     )
     each.add_argument(
-        "--seconds", type=_seconds, default=30.0, help="for a cell or a call (default: %(default)g)"
+        "--seconds",
+        type=_seconds,
+        default=30.0,
+        help="of a processor, for a cell or a call (default: %(default)g)",
     )
-    each.add_argument("--total", type=_seconds, default=180.0, help="for a submission (default: %(default)g)")
+    each.add_argument(
+        "--total",
+        type=_seconds,
+        default=180.0,
+        help="of a processor, for a submission (default: %(default)g)",
+    )
     each.add_argument("--memory", type=_bytes, default="2G", help="for a submission (default: %(default)s)")
     each.add_argument("--secret-file", help=f"a file with the secret (default: the variable {VARIABLE})")
     each.add_argument(

@@ -17,6 +17,7 @@ from pgtgrade.needed import CHECKS
 from pgtgrade.outputs import Outputs
 from pgtgrade.runner import messages
 from pgtgrade.runner.encoding import MOST_BYTES
+from pgtgrade.walls import SLACK
 
 #: Seconds from the interrupt to the kill; for the start; between two looks at the memory.
 GRACE, START, LOOK = 2.0, 60.0, 0.25
@@ -83,13 +84,15 @@ class Process:
             "serve": {"output": limits.output},
         }
         self._is_ready = False
+        # Seconds of a processor that it has taken, and when it is looked at again.
+        self.used, self._look = 0.0, 0.0
 
     def ready(self):
         """Wait until it can be asked; raise Ended if that never comes."""
         if not self._is_ready:
             outputs = Outputs(2_000)
             try:
-                head, _ = self._ask(self._start, b"", START, outputs)
+                head, _ = self._ask(self._start, b"", START, START, outputs)
             except Ended as error:
                 said = "".join(each.get("text", "") for each in outputs.list).strip()
                 raise Ended(f"{error}: {said.splitlines()[-1]}" if said else str(error)) from None
@@ -117,7 +120,8 @@ class Process:
         """
         self.ready()
         seconds = self._limits.cell_seconds
-        return self._ask({**head, "seconds": seconds}, blob, seconds + GRACE, outputs, count)
+        wall = SLACK * seconds
+        return self._ask({**head, "seconds": seconds, "wall": wall}, blob, seconds, wall, outputs, count)
 
     def close(self):
         """End the process with all that it has started."""
@@ -125,17 +129,17 @@ class Process:
         while self._open:
             os.close(self._open.pop())
 
-    def _ask(self, head, blob, seconds, outputs, count=None):
+    def _ask(self, head, blob, seconds, wall, outputs, count=None):
         number = secrets.token_hex(8)
         rest = memoryview(messages.packed({**head, "number": number}, blob))
-        end, look = time.monotonic() + seconds, time.monotonic() + LOOK
+        end, before = time.monotonic() + wall + GRACE, self.used
         while True:
             writes = [self._requests] if rest else []
             readable, writable, _ = select.select([self._replies, *self._streams], writes, [], LOOK)
             now = time.monotonic()
-            if now > look:
-                self._look_at_memory()
-                look = now + LOOK
+            if now > self._look:
+                self._look_at_what_it_uses()
+                self._look = now + LOOK
             self._drain(readable, outputs)
             if writable:
                 try:
@@ -152,10 +156,9 @@ class Process:
                         self._drain(self._streams, outputs)
                         return message
                     # What answers nothing that was asked is of no account.
-            if now > end:
-                raise Ended(
-                    f"its process was killed: no end within {seconds - GRACE:g} s, nor at an interrupt"
-                )
+            for most, is_over in ((seconds, self.used > before + seconds + GRACE), (wall, now > end)):
+                if is_over:
+                    raise Ended(f"its process was killed: no end within {most:g} s, nor at an interrupt")
 
     def _read(self):
         try:
@@ -199,10 +202,12 @@ class Process:
                 text = chunk.decode(errors="replace")
                 outputs.add({"output_type": "stream", "name": name, "text": text})
 
-    def _look_at_memory(self):
+    def _look_at_what_it_uses(self):
         if is_scarce():
             raise NotGraded("the machine has hardly any memory left: grade it again, with fewer jobs")
-        family, used = resident(self._process.pid)
+        family, used, seconds = resident(self._process.pid)
+        # what has ended and was not waited for is not counted any more
+        self.used = max(self.used, seconds)
         count, files = len(family), files_of(family)
         if used > self._limits.memory:
             raise Ended(f"its processes were killed: together they used {used >> 20} MB")
@@ -244,23 +249,31 @@ def is_scarce():
 
 
 def resident(pid):
-    """Return a process and its descendants, and their bytes in memory; none and 0 without /proc."""
-    children, pages = {}, {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            # After the name, which may hold anything: the state, the parent, and as 22nd the resident pages.
-            fields = path.read_text(errors="replace").rpartition(")")[2].split()
-        except OSError:
-            continue
-        one = int(path.parent.name)
-        pages[one] = int(fields[21])
-        children.setdefault(int(fields[1]), []).append(one)
+    """Return a process and its descendants, their bytes in memory, and their seconds of a processor.
+
+    Without /proc there are none, 0 and 0.
+    """
+    children, pages, ticks = {}, {}, {}
+    with contextlib.suppress(FileNotFoundError):
+        for name in filter(str.isdecimal, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{name}/stat", errors="replace") as file:
+                    # After the name, which may hold anything: the state, the parent, from the 12th on
+                    # the ticks, its own and those of whom it waited for, as user and as system, and as
+                    # 22nd the resident pages.
+                    fields = file.read().rpartition(")")[2].split()
+            except OSError:
+                continue
+            one = int(name)
+            pages[one], ticks[one] = int(fields[21]), sum(map(int, fields[11:15]))
+            children.setdefault(int(fields[1]), []).append(one)
     family, rest = [], [pid]
     while rest:
         one = rest.pop()
         family += [one] if one in pages else []
         rest += children.get(one, ())
-    return family, sum(pages[each] for each in family) * os.sysconf("SC_PAGE_SIZE")
+    bytes_ = sum(pages[each] for each in family) * os.sysconf("SC_PAGE_SIZE")
+    return family, bytes_, sum(ticks[each] for each in family) / os.sysconf("SC_CLK_TCK")
 
 
 def files_of(family):

@@ -31,6 +31,8 @@ class Rules:
     grace_minutes : float
     attempts : str or None
         "last" or "best".
+    late_mark_days : int or None
+        How many days late what the platform marked late counts where nobody knows the time.
     times : str or None
         "files" if the times of the files are those at which they were handed in.
     due_for, handed_in : Names
@@ -42,6 +44,7 @@ class Rules:
     days: int | None = None
     grace_minutes: float = 0.0
     attempts: str | None = None
+    late_mark_days: int | None = None
     times: str | None = None
     due_for: Names = field(default_factory=lambda: Names({}))
     handed_in: Names = field(default_factory=lambda: Names({}))
@@ -69,14 +72,29 @@ class Rules:
             at = datetime.fromtimestamp(result.file_time)
         if at is None:
             if result.late:
-                return Late(
-                    note="late, by how much is not known: nothing is taken off (course.toml, handed_in)"
-                )
+                return self._by_mark(student)
             # Canvas marks what is late; of others nothing is known
             is_marked = result.handle and "assignsubmission" not in result.handle
             return Late(note=None if is_marked else "when it was handed in is not known")
         over = (at - due - timedelta(minutes=self.grace_minutes)) / timedelta(days=1)
-        days = max(math.ceil(over), 0)
+        return self._by_days(max(math.ceil(over), 0))
+
+    def _by_mark(self, student):
+        """Return how late what the platform marked is: it does not say by how much."""
+        if self.late_mark_days is None:
+            return Late(
+                note="late, by how much is not known: nothing is taken off (course.toml, handed_in or "
+                "late_mark_days)"
+            )
+        if self.due_for.find(student):
+            # the mark may be about the date of the others
+            return Late(note="marked late, but with a date of one's own: nothing is taken off")
+        late = self._by_days(self.late_mark_days)
+        return Late(
+            late.days, late.share, f"the time is not known, taken for {late.note}" if late.days else None
+        )
+
+    def _by_days(self, days):
         if self.days is not None and days > self.days:
             return Late(days, 1.0, f"{_days(days)} late; after {_days(self.days)} nothing is accepted")
         share = min(days * self.percent_per_day / 100, 1.0)
@@ -140,6 +158,7 @@ def read_rules(course, set_name):
         "percent_per_day": ((int, float), "a number from 0 to 100"),
         "days": (int, "a number of days from 0 on"),
         "grace_minutes": ((int, float), "a number of minutes from 0 on"),
+        "late_mark_days": (int, "a number of days from 0 on"),
         "attempts": (str, '"last" or "best"'),
         "times": (str, '"files"'),
         "due_for": (dict, 'names and times, such as "Ada Lovelace" = 2026-11-27T23:59:00'),

@@ -24,9 +24,9 @@ class Limits:
     Attributes
     ----------
     cell_seconds : float
-        Of a cell and of a call of a function; two more, and its process is killed.
+        Of a processor, for a cell and for a call of a function; two more, and its process is killed.
     total_seconds : float
-        Of the whole examination.
+        Of a processor, for the whole examination.
     memory : int
         Bytes of a process, and of all processes of a submission together.
     processes : int
@@ -43,6 +43,11 @@ class Limits:
     processes: int = 32
     output: int = 200_000
     restarts: int = 10
+
+
+#: By the clock a submission may take so many times its seconds of a processor: others may run beside it. It
+#: is what ends a cell that sleeps.
+SLACK = 20
 
 
 class IsolationError(RuntimeError):

@@ -14,6 +14,7 @@ from pgtlab.gallery import cells
 _MARGINS = {
     "axes": (0.7, 0.14, 0.48, 0.1),
     "words": (1.0, 0.14, 0.48, 0.1),
+    "text": (0.7, 0.14, 0.75, 0.3),
     "map": (0.12, 0.58, 0.36, 0.08),
     "bare": (0.0, 0.0, 0.0, 0.0),
 }
@@ -28,9 +29,9 @@ def canvas(height=2.8, *, width=4.8, rows=1, columns=1, room="axes", close=False
         Of the whole, in inches.
     rows, columns : int
         How many axes stand one below the other and side by side.
-    room : {"axes", "words", "map", "bare"}
-        What has to find room beside the axes: numbers and names of the axes, words at the left, a colour
-        bar at the right, or nothing.
+    room : {"axes", "words", "text", "map", "bare"}
+        What has to find room beside the axes: numbers and names of the axes, words at the left, a line of
+        text above and two below, a colour bar at the right, or nothing.
     close : bool
         Whether the axes are parts of one picture, with nothing between them.
     **options

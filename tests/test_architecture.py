@@ -72,8 +72,9 @@ ON_THE_LINE = {
     "pgtlab.quadratic",
 }
 
-#: The room of the derivations stands apart.
+#: The room of the derivations stands apart; a formula of the slides shows its proof, and takes nothing else.
 APART = "letters"
+SHOWS = "slides"
 
 #: What a room returns, but nobody builds by name.
 RESULTS = {
@@ -127,6 +128,7 @@ def misplaced(room, tree):
         allowed = (
             other == room
             or (other == "_validate" and room != APART)
+            or (room == SHOWS and name == f"pgtlab.{APART}.PROOFS")
             or (room in FLOORS and FLOORS.get(other, 99) < FLOORS[room])
         )
         if not allowed:
@@ -165,6 +167,7 @@ def test_a_room_imports_rooms_on_lower_floors_only(room):
         ("exact", "from .chains import chain"),
         ("letters", "from pgtlab import _validate"),
         ("plots", "from pgtlab.letters import PROOFS"),
+        ("slides", "from pgtlab.letters import equal"),
         ("mdp", "def f():\n    from pgtlab.exact.chains import chain"),
     ],
 )

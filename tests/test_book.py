@@ -340,16 +340,17 @@ def test_normal_form_drops_images_and_counts_from_one():
     assert cell["outputs"][1]["execution_count"] == 1
 
 
-def test_normal_form_keeps_the_text_of_a_check_and_any_other_page():
+def test_normal_form_keeps_the_text_of_a_check_or_a_proof_and_any_other_page():
     text = "a  1\nb  1\nagree within 1e-10"
     fold = f'<details class="pgt-check"><summary>a and b agree</summary><pre>{text}</pre></details>'
     table = "<table><tr><td>1</td></tr></table>"
     outputs = [
         nbformat.v4.new_output("display_data", {"text/plain": text, "text/html": page})
-        for page in (fold, table)
+        for page in (fold, '<div class="pgt-proof tex2jax_process">', table)
     ]
     stored = form.normal_form(notebook_with(*outputs))["cells"][1]["outputs"]
     assert [output["data"] for output in stored] == [
+        {"text/plain": text},
         {"text/plain": text},
         {"text/plain": text, "text/html": table},
     ]

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
 BOOK = Path(__file__).parents[1] / "book"
@@ -147,11 +148,12 @@ def checked(exercise, answer=None):
     path, index = EXERCISES[exercise]
     cells = cells_of(path)
     space, said = {"__name__": "__main__"}, io.StringIO()
-    for cell in needed(cells[:index], cells[index], cells[index + 1]):
-        exec(cell.source, space)
-    exec(cells[index].source if answer is None else answer, space)
-    with contextlib.redirect_stdout(said):
-        exec(cells[index + 1].source, space)
+    with np.printoptions():  # a chapter sets its own
+        for cell in needed(cells[:index], cells[index], cells[index + 1]):
+            exec(cell.source, space)
+        exec(cells[index].source if answer is None else answer, space)
+        with contextlib.redirect_stdout(said):
+            exec(cells[index + 1].source, space)
     return re.sub(r"\s+", " ", said.getvalue()).strip()
 
 

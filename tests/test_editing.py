@@ -30,16 +30,21 @@ def cell(*tags, id):
 
 def test_a_check_is_folded_up_and_shows_nothing_yet():
     asked = new_markdown_cell("An exercise")
-    _, tried, check, other = built(asked, cell("try", id="a"), cell("check", id="b"), cell(id="c"))
+    _, tried, check, other = built(asked, cell("try", id="a"), cell("try-check", id="b"), cell(id="c"))
     assert tried.metadata.tags == ["try"]
-    assert check.metadata.tags == ["check", "hide-input", "remove-output"]
+    assert check.metadata.tags == ["try-check", "hide-input", "remove-output"]
     assert check.metadata.mystnb["code_prompt_show"] == "Show the check"
     assert "mystnb" not in other.metadata
 
 
 @pytest.mark.parametrize(
     ("tags", "named"),
-    [(["try"], "a"), (["check"], "a"), (["try", None, "check"], "a"), (["try", "try", "check"], "a")],
+    [
+        (["try"], "a"),
+        (["try-check"], "a"),
+        (["try", None, "try-check"], "a"),
+        (["try", "try", "try-check"], "a"),
+    ],
 )
 def test_an_exercise_without_its_check_stops_the_build(tags, named):
     cells = [cell(*([tag] if tag else []), id="abc"[i]) for i, tag in enumerate(tags)]

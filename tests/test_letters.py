@@ -144,6 +144,14 @@ def test_a_proof_shows_each_line_with_its_reason_and_the_difference_that_becomes
     assert max(map(len, formulas)) < 1200
 
 
+def test_a_proof_can_be_shown_without_what_its_lines_fold_out():
+    proof = Proof("7.4", lambda: lines("7.4"))
+    assert proof.page() == shown("7.4")["text/html"]
+    brief = proof.page(folds=False)
+    assert brief.count("<li>") == len(lines("7.4"))
+    assert "<details" not in brief
+
+
 def test_a_proof_is_shown_alike_by_another_process():
     code = "from pgtlab.letters import PROOFS; print(PROOFS['22.3']._repr_mimebundle_()['text/html'])"
     environment = os.environ | {"PYTHONHASHSEED": "7"}

@@ -10,7 +10,9 @@ import os
 import subprocess
 import sys
 import threading
+import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import nbformat
@@ -265,3 +267,12 @@ def test_without_a_notebook_there_is_no_site(tmp_path, capsys):
     assert lite.main(["--root", str(tmp_path), "--output", str(tmp_path / "lite")]) == 1
     assert f"there is no notebook in {tmp_path}: run `make book`, or name some" in capsys.readouterr().err
     assert not (tmp_path / "lite").exists()
+
+
+def test_the_wheel_of_pgtlab_has_all_that_the_package_has():
+    """Its Python, and the data that `pyproject.toml` names: without them a figure fails in a browser only."""
+    packed = {Path(name) for name in lite.package_files(metadata.distribution("pgtlab"))}
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = data["tool"]["setuptools"]["package-data"]["pgtlab"]
+    files = {path for pattern in ["**/*.py", *patterns] for path in (ROOT / "pgtlab").glob(pattern)}
+    assert packed == {path.relative_to(ROOT) for path in files}

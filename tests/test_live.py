@@ -417,6 +417,8 @@ out["explore"] = [data["text/plain"], made["label"], made["sliders"][0]["values"
 frames = [page.frame("1", {"slope": slope}) for slope in (0.25, 0.75)]
 out["frames"] = [frame["texts_now"] for frame in frames] + [frames[0]["svg"] == frames[1]["svg"]]
 out["error"] = page.frame("1", {"slope": None})["error"]["name"]
+data = run("from pgtlab import checks\\nchecks.agree(one=[1.0], two=[1.0])")
+out["check"] = [sorted(each) for each in data]
 out["html"] = run("from IPython.display import HTML, display\\ndisplay(HTML('<b>x</b>'))")
 print(json.dumps(out))
 """
@@ -441,6 +443,7 @@ def test_figures_and_sliders():
     assert out["explore"] == ["explore(draw: slope)", "A line.", [0, 0.5, 1], ["0.5"]]
     assert out["frames"] == [["0.25"], ["0.75"], False]
     assert out["error"] == "RuntimeError"
+    assert out["check"] == [["text/html", "text/plain"]]
     assert out["html"] == [{"text/html": "<b>x</b>", "text/plain": "<IPython.core.display.HTML object>"}]
 
 

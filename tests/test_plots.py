@@ -17,7 +17,7 @@ def draw(values, **settings):
     return axes
 
 
-@pytest.mark.parametrize("room", ["axes", "words", "map", "bare"])
+@pytest.mark.parametrize("room", ["axes", "words", "text", "map", "bare"])
 def test_the_margins_of_a_canvas_are_inches(room):
     import matplotlib.pyplot as plt
 
@@ -47,7 +47,9 @@ def test_a_canvas_has_the_colours_of_the_style_and_axes_that_share():
 
 
 def test_another_room_is_refused():
-    with pytest.raises(ValueError, match="room is 'wide'; expected one of 'axes', 'words', 'map', 'bare'"):
+    with pytest.raises(
+        ValueError, match="room is 'wide'; expected one of 'axes', 'words', 'text', 'map', 'bare'"
+    ):
         plots.canvas(room="wide")
 
 

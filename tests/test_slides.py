@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
+import inspect
 import math
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,7 +38,7 @@ from pgtlab.gallery import (
     two_states,
 )
 from pgtlab.rollouts import GeometricHorizon, rollout
-from pgtlab.slides import FORMULAS, Check, Formula, check, check_all, finite_routes, ledger
+from pgtlab.slides import FORMULAS, Check, Formula, check, check_all, finite_routes, ledger, where
 from pgtlab.slides.finite_routes import series
 from pgtlab.slides.formula import routes as second_routes
 from pgtlab.slides.specimen import leak, specimen
@@ -142,6 +146,63 @@ def test_the_titles_and_mistakes_differ_enough_to_be_told_apart():
     pairs = {(formula.title, formula.statement) for formula in FORMULAS.values()}
     assert len(pairs) == len(FORMULAS)
     assert len({formula.mutation for formula in FORMULAS.values()}) > 35
+
+
+# --- where they are --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("id", FORMULAS)
+def test_a_label_leads_to_both_sides_the_mistake_and_the_proof_in_files_of_one_name(id):
+    pytest.importorskip("pgtlab.letters")
+    label = re.sub(r"[. ]", "_", id)
+    found = where(id)
+    assert list(found) == [f"{each}_{label}" for each in ("left", "right", "mistaken", "lines")]
+    root = Path(inspect.getfile(Formula)).parents[2]
+    for name, place in found.items():
+        path, line = place.split(":")
+        assert (
+            (root / path).read_text(encoding="utf-8").splitlines()[int(line) - 1].startswith(f"def {name}(")
+        )
+    assert len({Path(place.split(":")[0]).name for place in found.values()}) == 1
+
+
+def test_a_side_says_how_it_is_found_and_can_be_called_by_its_name():
+    theorem = FORMULAS["9.1"]
+    assert theorem.left.__name__ == "left_9_1"
+    assert theorem.left.__doc__ == theorem.left_route == "differences of J, itself a sum over time"
+    assert_allclose(theorem.right(*now_or_later()), policy_gradient(*now_or_later()))
+    assert "def mistaken_9_1(R):" in inspect.getsource(theorem.mistaken)
+
+
+def test_a_formula_shows_its_statement_its_sources_and_its_proof():
+    pytest.importorskip("pgtlab.letters")
+    bundle = FORMULAS["13.1"]._repr_mimebundle_()
+    lines = bundle["text/plain"].splitlines()
+    assert lines[0] == "(13.1) the one-step probability"
+    assert "left side: the chain's matrix, or closed form (left_13_1)" in lines
+    assert "(13.1) 1. over all ways of one step from each state: proved" in lines
+    assert max(map(len, lines)) <= 76
+    page = bundle["text/html"]
+    for name in ("left_13_1", "right_13_1", "mistaken_13_1"):
+        assert f"<pre>def {name}(R):" in page
+    assert page.count("Proof of (13.1)") == 1
+    assert "p(s_0 \\to s_1, 1, \\pi)" in page
+
+
+def test_without_sympy_a_formula_is_shown_without_its_proof(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert list(where("9.1")) == ["left_9_1", "right_9_1", "mistaken_9_1"]
+    assert "proved" not in FORMULAS["9.1"]._repr_mimebundle_()["text/plain"]
+
+
+def test_one_place_asks_which_kind_of_problem_it_is():
+    asking = {
+        f"{path.name}:{node.name}"
+        for path in Path(inspect.getfile(Formula)).parent.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and "isinstance(mdp" in ast.unparse(node)
+    }
+    assert asking == {"formula.py:_kind"}
 
 
 # --- they hold -------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-OUT = Path(__file__).resolve().parents[1] / "book" / "_static" / "lecturers"
+OUT = Path(__file__).resolve().parents[1] / "book" / "_figures" / "lecturers"
 SET, WIDE = "ps1", 860
 #: Bytes that all of them may have together.
 MOST = 300_000

@@ -84,7 +84,11 @@ def stage_notebooks(paths: list[Path], root: Path, folder: Path) -> None:
 def package_files(distribution: metadata.Distribution) -> dict[str, Path]:
     """The files of a package by their names in a wheel: no scripts, no shared data."""
     if distribution.metadata["Name"] == "pgtlab":  # installed in place
-        files = (path for path in (ROOT / "pgtlab").rglob("*.*") if path.suffix in {".py", ".js", ".css"})
+        files = (
+            path
+            for path in (ROOT / "pgtlab").rglob("*.*")
+            if path.suffix in {".py", ".js", ".css", ".mplstyle"}
+        )
         return {path.relative_to(ROOT).as_posix(): path for path in files}
     inside = (file for file in distribution.files if file.parts[0] != ".." and file.suffix != ".pyc")
     return {file.as_posix(): file.locate() for file in inside if ".dist-info" not in file.parts[0]}

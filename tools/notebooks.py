@@ -34,7 +34,8 @@ NOTEBOOK_METADATA = {
 KEPT_METADATA = {"pgtgrade"}  # what a problem set says of itself
 CELL_METADATA = {"tags", "mystnb", "nbgrader"}
 DROPPED = ("image/", "application/vnd.jupyter.widget")
-FOLD = '<details class="pgt-check">'  # says the same as the text that it comes with
+# Pages of checks and of proofs, whose text is stored: it says what holds, and fails where it does not.
+SHOWN = ('<details class="pgt-check">', '<div class="pgt-proof ')
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -59,9 +60,9 @@ def dumps(notebook: dict) -> str:
 
 
 def kept_data(data: dict) -> dict:
-    """What is stored of the forms of an output: no images, and of a check its text, which is complete."""
+    """What is stored of the forms of an output: no images, and of a check or a proof the text alone."""
     kept = {kind: form for kind, form in data.items() if not kind.startswith(DROPPED)}
-    if "".join(kept.get("text/html", "")).startswith(FOLD):
+    if "".join(kept.get("text/html", "")).startswith(SHOWN):
         del kept["text/html"]
     return kept
 

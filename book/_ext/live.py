@@ -31,7 +31,7 @@ HEAD = """
 def version() -> str:
     """A mark of the files that a press fetches: browsers keep them, and a new build has others."""
     total = hashlib.sha256()
-    for path in sorted([*FILES.glob("*.js"), *FILES.glob("pgtlive/*.py")]):
+    for path in sorted([*FILES.glob("*.js"), *FILES.glob("*.css"), *FILES.glob("pgtlive/*.py")]):
         total.update(path.read_bytes())
     return total.hexdigest()[:8]
 

@@ -35,7 +35,7 @@ def package_folder(name: str, remedy: str) -> Path:
 
 def digest(folder: Path) -> str:
     """Fingerprint of the files of a package that decide what it does."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".js", ".css"})
+    files = sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".js", ".css", ".mplstyle"})
     total = hashlib.sha256()
     for path in files:
         total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

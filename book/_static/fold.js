@@ -1,14 +1,19 @@
-// A cell that does nothing but check is one line: its code and its numbers unfold together.
+// A cell that does nothing but check is one line: its code and its numbers, or the steps of a proof, unfold together.
 (() => {
-  for (const cell of document.querySelectorAll("article div.cell.tag_check")) {
-    const folds = [...cell.querySelectorAll("details.pgt-check")];
+  for (const cell of document.querySelectorAll("article div.cell.tag_audit")) {
+    const folds = [...cell.querySelectorAll("details.pgt-check, div.pgt-proof")];
     if (!folds.length) continue; // the cell shows something else, or has failed
     const summary = document.createElement("summary");
     for (const fold of folds) {
       const line = document.createElement("span");
-      line.textContent = fold.querySelector("summary").textContent;
+      if (fold.matches(".pgt-proof")) {
+        const steps = fold.querySelectorAll("ol > li").length;
+        line.textContent = `${fold.querySelector(".pgt-proof-title").textContent} with letters, in ${steps} step${steps > 1 ? "s" : ""}`;
+      } else {
+        line.textContent = fold.querySelector("summary").textContent;
+        fold.replaceWith(...fold.querySelectorAll("pre"));
+      }
       summary.append(line);
-      fold.replaceWith(...fold.querySelectorAll("pre"));
     }
     const whole = document.createElement("details");
     whole.className = "pgt-check pgt-check-cell";

@@ -7,6 +7,7 @@ Each is answered by one message, before which a cell may send any number of outp
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import math
 import os
@@ -34,9 +35,8 @@ def main(requests, replies):
     while (message := messages.receive(requests)) is not None:
         try:
             reply = server.answer(*message)
-        except TimeUp:
-            seconds = message[0]["seconds"]
-            reply = {"raised": {"type": "TimeoutError", "text": f"no end within {seconds:g} s"}}, b""
+        except TimeUp as error:
+            reply = {"raised": {"type": "TimeoutError", "text": f"no end within {error.args[0]:g} s"}}, b""
         head, blob = reply
         if os.getpid() != process:
             os._exit(0)  # a cell forked, and this is not the process that is asked
@@ -44,8 +44,12 @@ def main(requests, replies):
     os._exit(0)
 
 
+#: What counts the time of a processor, and what that of the clock: a timer, and its signal.
+TIMERS = (signal.ITIMER_PROF, signal.SIGPROF), (signal.ITIMER_REAL, signal.SIGALRM)
+
+
 class TimeUp(KeyboardInterrupt):
-    """The end of what a cell or a call may take; what a cell raises itself is a KeyboardInterrupt."""
+    """The end of what a cell or a call may take, in seconds; what a cell raises is a KeyboardInterrupt."""
 
 
 def limit(memory, processes, file_size, cpu_seconds, user):
@@ -136,7 +140,7 @@ class Server:
         try:
             # A cell may have put something else there, or nothing.
             sys.stdout, sys.stderr = self._streams
-            self._arm(head["seconds"])
+            self._arm(head["seconds"], head["wall"])
             if "cell" in head:
                 return self._run(head["cell"], head["index"])
             return self._call(head["call"], self._shell.user_ns, blob, self._cells)
@@ -146,7 +150,8 @@ class Server:
             return {"raised": self._raised(error, self._cells)}, b""
         finally:
             self._armed = False
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            for timer, _ in TIMERS:
+                signal.setitimer(timer, 0)
             self._left = self._output
             for stream in self._streams:
                 stream.flush()
@@ -161,19 +166,22 @@ class Server:
         self._shell.compile.name = name
         result = self._shell.run_cell(source, store_history=True)
         error = result.error_before_exec or result.error_in_exec
-        return {"done": None if error is None else type(error).__name__}, b""
+        after = {"after": error.args[0]} if isinstance(error, TimeUp) else {}
+        return {"done": None if error is None else type(error).__name__, **after}, b""
 
-    def _arm(self, seconds):
-        signal.signal(signal.SIGALRM, self._alarm)
+    def _arm(self, *seconds):
+        """Set an alarm for the time of a processor, and one for that of the clock."""
         self._armed = True
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        for (timer, number), after in zip(TIMERS, seconds, strict=True):
+            signal.signal(number, functools.partial(self._alarm, timer, after))
+            signal.setitimer(timer, after)
 
-    def _alarm(self, *_):
+    def _alarm(self, timer, after, *_):
         if self._sending:
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            signal.setitimer(timer, 0.05)
         elif self._armed:
             self._armed = False
-            raise TimeUp
+            raise TimeUp(after)
 
 
 class Stream(io.TextIOBase):

@@ -5,6 +5,10 @@ the slides and for every point that they leave out; `GALLERY_PROOFS` and `FURTHE
 claimed with letters.
 """
 
+import importlib
+import pkgutil
+import re
+
 from pgtlab.letters.equality import equal
 from pgtlab.letters.finite import (
     SymbolicProblem,
@@ -31,16 +35,21 @@ from pgtlab.letters.gaussian import (
     normal,
 )
 from pgtlab.letters.named import FURTHER_PROOFS, GALLERY_PROOFS
-from pgtlab.letters.points import OMISSIONS
 from pgtlab.letters.policies import SymbolicPolicy, any_policy, softmax
-from pgtlab.letters.proof import Line, Proof
-from pgtlab.letters.s07_s08 import RETURNS
-from pgtlab.letters.s09_s15 import THEOREM
-from pgtlab.letters.s17_s21 import CRITICS
-from pgtlab.letters.s22_s23 import NATURAL
+from pgtlab.letters.proof import Line, Proof, stated
+
+
+def _topics():
+    """Return the files of proofs, which have the names of those in `slides`, in the same order."""
+    names = [each.name for each in pkgutil.iter_modules(__path__)]
+    numbered = [each for each in names if re.match(r"[a-z]\d", each)]
+    points = [each for each in names if each.startswith("points")]
+    in_order = sorted(numbered, key=lambda each: (each[0] != "s", each)) + sorted(points)
+    return [importlib.import_module(f"pgtlab.letters.{each}") for each in in_order]
+
 
 #: Proofs by the label of the slides' formula, or of the point that they leave out.
-PROOFS = RETURNS | THEOREM | CRITICS | NATURAL | OMISSIONS
+PROOFS = stated(_topics())
 
 __all__ = [
     "FURTHER_PROOFS",

@@ -104,10 +104,7 @@ def lines_now_or_later():
     fisher = score_mean(rho, mdp, score, score)
     natural = policy_gradient(mdp, policy)[0] / fisher
     yield Line(
-        "now or later: the natural gradient",
-        natural,
-        mdp.discount * late - early,
-        r"\nat  J = \gamma L - N",
+        "now or later: the natural gradient", natural, mdp.discount * late - early, r"\nat  J = \gamma L - N"
     )
     yield Line(
         "where the literal update rests",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,13 +72,48 @@ class Proof:
         said = f"({self.id}) {number}. {line.reason}: proved"
         return textwrap.fill(said, _LINE, subsequent_indent="    ")
 
+    def page(self, *, folds=True):
+        """Prove every line and return the proof as a page, whose formulas MathJax typesets.
+
+        Parameters
+        ----------
+        folds : bool
+            Whether each line folds out what SymPy was given and the difference that becomes 0.
+
+        Returns
+        -------
+        str
+            HTML.
+
+        Raises
+        ------
+        AssertionError
+            As `check`.
+        """
+        return self._shown(folds)["text/html"]
+
     def _repr_mimebundle_(self, include=None, exclude=None):
         """Prove every line and return how the proof is shown, as text and as a page."""
+        return self._shown(folds=True)
+
+    def _shown(self, folds):
         lines = list(self.lines())
         said = [self._proved(number, line) for number, line in enumerate(lines, start=1)]
-        return {"text/plain": "\n".join(said), "text/html": typeset.page(self.id, lines)}
+        return {"text/plain": "\n".join(said), "text/html": typeset.page(self.id, lines, folds)}
 
 
 def proofs(lines):
     """Return a dict of proofs from a dict of functions, by label."""
     return {id: Proof(id, each) for id, each in lines.items()}
+
+
+def stated(modules):
+    """Return the proofs of files in which ``lines_9_1`` yields the lines of (9.1), by label, points last."""
+    found = {}
+    for module in modules:
+        for name, function in vars(module).items():
+            label = re.fullmatch(r"lines_(\w+)_(\d+)", name)
+            if label and function.__module__ == module.__name__:
+                found[(" " if label[1] == "point" else ".").join(label.groups())] = function
+    points = sorted((each for each in found if " " in each), key=lambda each: int(each.split()[1]))
+    return proofs({id: found[id] for id in [*(each for each in found if "." in each), *points]})

@@ -8,7 +8,7 @@ import sympy as sp
 
 from pgtlab.letters.finite import action_values, chain, over_actions, path_mean, problem, values, visitation
 from pgtlab.letters.gaussian import gaussian_step_ratio
-from pgtlab.letters.proof import Line, proofs
+from pgtlab.letters.proof import Line
 
 
 def return_by_paths(mdp, n):
@@ -36,7 +36,7 @@ def where_after(mdp, t):
     return row
 
 
-def _lines_return():
+def lines_7_1():
     mdp = problem()
     P, r, p0 = mdp.mixed_transition, mdp.mixed_reward, mdp.initial
     for n in (1, 2, 3):
@@ -49,7 +49,7 @@ def _lines_return():
         )
 
 
-def _lines_state_values():
+def lines_7_2():
     P, r, _, gamma = chain()
     V = values(P, r, gamma)
     yield Line("one step, then the value of where it leads", V, r + gamma * P * V, r"V = r + \gamma P «V»")
@@ -63,7 +63,7 @@ def _lines_state_values():
         )
 
 
-def _lines_action_values():
+def lines_7_3():
     mdp = problem()
     # V as two symbols: the equality must hold whatever V is on the right-hand side of Bellman's equation.
     V = sp.Matrix(sp.symbols("V_0 V_1"))
@@ -78,7 +78,7 @@ def _lines_action_values():
     )
 
 
-def _lines_advantages():
+def lines_7_4():
     mdp = problem()
     Q = sp.Matrix(2, 2, sp.symbols("Q_00 Q_01 Q_10 Q_11"))
     V = over_actions(mdp.policy, Q)
@@ -87,7 +87,7 @@ def _lines_advantages():
     yield Line("the mean of A over the actions is 0", mean, sp.zeros(2, 1), r"\sum_a \pi(s,a) A(s,a) = 0")
 
 
-def _lines_transition_probabilities():
+def lines_7_5():
     mdp = problem()
     P = mdp.mixed_transition
     for t in (0, 1, 2):
@@ -107,7 +107,7 @@ def _lines_transition_probabilities():
     )
 
 
-def _lines_linearity():
+def lines_8_1():
     mdp = problem()
     n = 3
     by_time = sum((mdp.discount**t * _reward_by_paths(mdp, t) for t in range(n)), sp.S.Zero)
@@ -119,7 +119,7 @@ def _lines_linearity():
     )
 
 
-def _lines_reward_at_t():
+def lines_8_2():
     mdp = problem()
     P, r, p0 = mdp.mixed_transition, mdp.mixed_reward, mdp.initial
     for t in (0, 1, 2):
@@ -132,7 +132,7 @@ def _lines_reward_at_t():
         )
 
 
-def _lines_exchange():
+def lines_8_3():
     P, r, p0, gamma = chain()
     for n in (1, 2, 3):
         outside = sum((gamma**t * (p0.T * P**t * r)[0] for t in range(n)), sp.S.Zero)
@@ -146,7 +146,7 @@ def _lines_exchange():
         )
 
 
-def _lines_objective():
+def lines_8_4():
     P, r, p0, gamma = chain()
     left = p0.dot(values(P, r, gamma))
     yield Line(
@@ -157,7 +157,7 @@ def _lines_objective():
     )
 
 
-def _lines_visitation():
+def lines_8_5():
     P, _, p0, gamma = chain()
     rho = visitation(P, p0, gamma)
     yield Line(
@@ -181,20 +181,3 @@ def _lines_visitation():
         1 / (1 - gamma),
         r"\sum_s \rho(s) = \frac{1}{1 - \gamma}",
     )
-
-
-#: Proofs of the formulas of S7 and S8.
-RETURNS = proofs(
-    {
-        "7.1": _lines_return,
-        "7.2": _lines_state_values,
-        "7.3": _lines_action_values,
-        "7.4": _lines_advantages,
-        "7.5": _lines_transition_probabilities,
-        "8.1": _lines_linearity,
-        "8.2": _lines_reward_at_t,
-        "8.3": _lines_exchange,
-        "8.4": _lines_objective,
-        "8.5": _lines_visitation,
-    }
-)

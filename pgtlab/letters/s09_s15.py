@@ -24,7 +24,7 @@ from pgtlab.letters.finite import (
 )
 from pgtlab.letters.gaussian import gaussian_mean, linear_quadratic, log_normal, normal
 from pgtlab.letters.policies import SymbolicPolicy, any_policy, softmax
-from pgtlab.letters.proof import Line, proofs
+from pgtlab.letters.proof import Line
 from pgtlab.letters.s07_s08 import return_by_paths, where_after
 
 
@@ -33,7 +33,7 @@ def from_state(mdp, s):
     return replace(mdp, initial=sp.eye(mdp.n_states)[:, s])
 
 
-def _lines_theorem():
+def lines_9_1():
     mdp, theta = in_motion()
     rho, Q, dpi = state_visitation(mdp), action_values(mdp), mdp.policy.diff(theta)
     J = expected_return(mdp)
@@ -93,7 +93,7 @@ def _softmax_in_first_state():
     return SymbolicPolicy(policy.parameters, policy.probs.col_join(problem().policy[1, :]))
 
 
-def _lines_score():
+def lines_9_2():
     mdp, theta = in_motion()
     pi, dpi, Q = mdp.policy, mdp.policy.diff(theta), table("Q")
     score = any_policy().scores[0]
@@ -147,7 +147,7 @@ def _lines_score():
     )
 
 
-def _lines_start():
+def lines_10_1():
     mdp, _ = in_motion()
     for n in (1, 2):
         V = sp.Matrix([return_by_paths(from_state(mdp, s), n) for s in range(2)])
@@ -174,7 +174,7 @@ def _lines_start():
     )
 
 
-def _lines_product_rule():
+def lines_10_2():
     mdp, theta = in_motion()
     p0, pi, dpi = mdp.initial, mdp.policy, mdp.policy.diff(theta)
     Q = table("Q", theta)
@@ -196,7 +196,7 @@ def _lines_product_rule():
     )
 
 
-def _lines_bellman():
+def lines_11_1():
     mdp = problem()
     for n in (2, 3):
         rest = sp.Matrix([return_by_paths(from_state(mdp, s), n - 1) for s in range(2)])
@@ -238,7 +238,7 @@ def _return_given(mdp, s, a, n):
     return total
 
 
-def _lines_reward_stays():
+def lines_11_2():
     mdp, theta = in_motion()
     yield Line(
         "the reward of an action does not know the policy",
@@ -256,7 +256,7 @@ def _lines_reward_stays():
     )
 
 
-def _lines_inside():
+def lines_12_1():
     mdp, theta = in_motion()
     V = column("V", theta)
     outside = (mdp.discount * next_values(mdp, V)).diff(theta)
@@ -289,7 +289,7 @@ def _lines_inside():
     )
 
 
-def _lines_swap():
+def lines_12_2():
     mdp, _ = in_motion()
     S, A, gamma, dV = range(2), range(2), mdp.discount, column("dV")
     before = mdp.initial.dot(over_actions(mdp.policy, gamma * next_values(mdp, dV)))
@@ -306,7 +306,7 @@ def _lines_swap():
     )
 
 
-def _lines_one_step():
+def lines_13_1():
     mdp = problem()
     ways = sp.Matrix([where_after(from_state(mdp, s), 1) for s in range(2)])
     summed = sp.Matrix(2, 2, lambda s, p: sum(mdp.policy[s, a] * mdp.transition[a][s, p] for a in range(2)))
@@ -338,7 +338,7 @@ def _lines_one_step():
     )
 
 
-def _lines_next_start():
+def lines_13_2():
     mdp, theta = in_motion()
     pi, dpi = mdp.policy, mdp.policy.diff(theta)
     Q = table("Q", theta)
@@ -377,7 +377,7 @@ def _lines_next_start():
     )
 
 
-def _lines_iterate():
+def lines_14_1():
     mdp, theta = in_motion()
     P, V = mdp.mixed_transition, state_values(mdp)
     g = over_actions(mdp.policy.diff(theta), action_values(mdp))
@@ -409,7 +409,7 @@ def _lines_iterate():
     )
 
 
-def _lines_all_times():
+def lines_14_2():
     mdp, theta = in_motion()
     Q, dpi, gamma = table("Q"), mdp.policy.diff(theta), mdp.discount
     g = over_actions(dpi, Q)
@@ -475,7 +475,7 @@ def _lines_limit():
     )
 
 
-def _lines_sum_inside():
+def lines_15_1():
     P, _, p0, gamma = chain()
     g = column("g")
     for n in (1, 2, 3):
@@ -510,7 +510,7 @@ def _lines_sum_inside():
     )
 
 
-def _lines_qed():
+def lines_15_2():
     P, _, p0, gamma = chain()
     g = column("g")
     yield Line(
@@ -528,24 +528,3 @@ def _lines_qed():
         right,
         r"\d{J} = \sum_s \rho(s) \sum_a \d{\pi(s,a)} \, Q(s,a)",
     )
-
-
-#: Proofs of the formulas of S9 to S15.
-THEOREM = proofs(
-    {
-        "9.1": _lines_theorem,
-        "9.2": _lines_score,
-        "10.1": _lines_start,
-        "10.2": _lines_product_rule,
-        "11.1": _lines_bellman,
-        "11.2": _lines_reward_stays,
-        "12.1": _lines_inside,
-        "12.2": _lines_swap,
-        "13.1": _lines_one_step,
-        "13.2": _lines_next_start,
-        "14.1": _lines_iterate,
-        "14.2": _lines_all_times,
-        "15.1": _lines_sum_inside,
-        "15.2": _lines_qed,
-    }
-)

@@ -15,7 +15,7 @@ from pgtlab.letters.finite import (
 )
 from pgtlab.letters.gaussian import linear_quadratic
 from pgtlab.letters.policies import any_policy, softmax
-from pgtlab.letters.proof import Line, proofs
+from pgtlab.letters.proof import Line
 from pgtlab.letters.s07_s08 import where_after
 
 
@@ -71,7 +71,7 @@ def gradient_in(w, f):
     return sp.Matrix([sp.diff(f, each) for each in w])
 
 
-def _lines_compatible():
+def lines_17_1():
     critic = Critic()
     logs = critic.pi.applyfunc(sp.log)
     for k, (w, theta) in enumerate(zip(critic.w, critic.policy.parameters, strict=True)):
@@ -94,7 +94,7 @@ def _lines_compatible():
     )
 
 
-def _lines_least_squares():
+def lines_17_2():
     critic = Critic()
     slope = -2 * (critic.correlation(critic.Q) - critic.fisher * critic.w)
     error = critic.error(critic.values(critic.w))
@@ -116,15 +116,10 @@ def _lines_least_squares():
     )
     w = critic.solve(critic.correlation(critic.Q))
     reason = "the slope is 0 at w = FIM^-1 sum rho pi SC Q, which is therefore the least"
-    yield Line(
-        reason,
-        critic.fisher * w,
-        critic.correlation(critic.Q),
-        r"\FIM \, w = \all \SC \, Q",
-    )
+    yield Line(reason, critic.fisher * w, critic.correlation(critic.Q), r"\FIM \, w = \all \SC \, Q")
 
 
-def _lines_exact():
+def lines_17_3():
     critic = Critic()
     yield Line(
         "sum rho dpi Q_w is FIM w, at any w",
@@ -153,7 +148,7 @@ def _gradient_is(reason):
     )
 
 
-def _lines_stationary():
+def lines_18_1():
     critic = Critic()
     Q_w = table("Q_w", *critic.w, n_states=critic.n_states)
     for k, w in enumerate(critic.w):
@@ -167,7 +162,7 @@ def _lines_stationary():
         )
 
 
-def _lines_put_in():
+def lines_18_2():
     critic = Critic()
     Q_w = critic.values(critic.w)
     rest = critic.Q - Q_w
@@ -187,7 +182,7 @@ def _lines_put_in():
     )
 
 
-def _lines_two_sides():
+def lines_18_3():
     critic = Critic()
     Q_w = critic.values(critic.w)
     split = critic.correlation(critic.Q) - critic.correlation(Q_w)
@@ -212,7 +207,7 @@ def _lines_two_sides():
     )
 
 
-def _lines_left_side():
+def lines_19_1():
     critic = Critic()
     for k, (score, dpi) in enumerate(zip(critic.scores, critic.dpi, strict=True)):
         yield Line(
@@ -230,7 +225,7 @@ def _lines_left_side():
     yield _gradient_is("which is dJ, by (9.1)")
 
 
-def _lines_right_side():
+def lines_19_2():
     critic = Critic()
     Q_w = critic.values(critic.w)
     yield Line(
@@ -248,7 +243,7 @@ def _lines_right_side():
     )
 
 
-def _lines_sampled():
+def lines_20_1():
     mdp, _ = in_motion()
     score, gamma, w = any_policy().scores[0], mdp.discount, sp.Symbol("w")
     Q_w = score * w
@@ -280,7 +275,7 @@ def _lines_sampled():
         )
 
 
-def _lines_variance():
+def lines_20_2():
     critic = Critic()
     pi, score, Q = critic.pi[0, :], critic.scores[0][0, :], critic.Q[0, :]
     b = sp.Symbol("b")
@@ -327,7 +322,7 @@ def _lines_variance():
     )
 
 
-def _lines_baseline():
+def lines_20_3():
     mdp, theta = in_motion()
     pi, dpi, rho, v = mdp.policy, mdp.policy.diff(theta), column("rho"), column("v")
     state_alone = sp.Matrix.hstack(v, v)
@@ -360,7 +355,7 @@ def _lines_baseline():
     )
 
 
-def _lines_features():
+def lines_21_1():
     critic = Critic()
     logs = critic.pi.applyfunc(sp.log)
     by_logs = combined(critic.w, [logs.diff(each) for each in critic.policy.parameters])
@@ -388,7 +383,7 @@ def _lines_features():
     )
 
 
-def _lines_mean_zero():
+def lines_21_2():
     critic = Critic()
     mean, nothing = over_actions(critic.pi, critic.values(critic.w)), sp.zeros(critic.n_states, 1)
     yield Line("the mean of SC.w under pi", mean, nothing, r"\sum_a \pi(s,a) \SC(s,a) \cdot w = 0")
@@ -403,32 +398,7 @@ def _lines_mean_zero():
     V = over_actions(critic.pi, critic.Q)
     A = critic.Q - sp.Matrix.hstack(V, V)
     reason = "so Q and A have the same w: it approximates the advantage"
-    yield Line(
-        reason,
-        critic.correlation(critic.Q),
-        critic.correlation(A),
-        r"\all \SC \, Q = \all \SC \, A",
-    )
+    yield Line(reason, critic.correlation(critic.Q), critic.correlation(A), r"\all \SC \, Q = \all \SC \, A")
     lq = linear_quadratic()
     means = sp.Matrix([lq.policy_mean(each) for each in lq.scores])
     yield Line("Gaussian policy: the mean score", means, sp.zeros(2, 1), r"\int \pi(x,u) \SC(x,u) \, du = 0")
-
-
-#: Proofs of the formulas of S17 to S21.
-CRITICS = proofs(
-    {
-        "17.1": _lines_compatible,
-        "17.2": _lines_least_squares,
-        "17.3": _lines_exact,
-        "18.1": _lines_stationary,
-        "18.2": _lines_put_in,
-        "18.3": _lines_two_sides,
-        "19.1": _lines_left_side,
-        "19.2": _lines_right_side,
-        "20.1": _lines_sampled,
-        "20.2": _lines_variance,
-        "20.3": _lines_baseline,
-        "21.1": _lines_features,
-        "21.2": _lines_mean_zero,
-    }
-)

@@ -8,12 +8,12 @@ from pgtlab.letters.alphabet import column, combined, in_motion, table
 from pgtlab.letters.finite import over_actions, path_mean, problem
 from pgtlab.letters.gaussian import linear_quadratic, log_normal
 from pgtlab.letters.policies import any_policy, softmax
-from pgtlab.letters.proof import Line, proofs
+from pgtlab.letters.proof import Line
 from pgtlab.letters.s07_s08 import where_after
 from pgtlab.letters.s17_s21 import Critic, gradient_in
 
 
-def _lines_gradient_with_scores():
+def lines_22_1():
     critic = Critic()
     with_scores = sp.Matrix(
         [critic.over_visits(score.multiply_elementwise(critic.values(critic.w))) for score in critic.scores]
@@ -34,7 +34,7 @@ def _lines_gradient_with_scores():
     )
 
 
-def _lines_out_of_the_sum():
+def lines_22_2():
     critic = Critic()
     inside, outside = sp.zeros(2, 1), sp.zeros(2, 2)
     for s in range(critic.n_states):
@@ -50,7 +50,7 @@ def _lines_out_of_the_sum():
     )
 
 
-def _lines_fisher():
+def lines_22_3():
     critic = Critic()
     yield Line(
         "sum rho dpi Q_w is FIM w",
@@ -84,7 +84,7 @@ def _lines_fisher():
     )
 
 
-def _lines_natural():
+def lines_23_1():
     yield from _lines_divergence()
     F = sp.Matrix(2, 2, sp.symbols("F_00 F_01 F_01 F_11"))
     n, d = column("n"), column("d")
@@ -152,7 +152,7 @@ def _lines_divergence():
     )
 
 
-def _lines_is_w():
+def lines_23_2():
     critic = Critic()
     w = critic.solve(critic.correlation(critic.Q))
     yield Line(
@@ -162,12 +162,7 @@ def _lines_is_w():
         r"\FIM \, «w» = \slope Q",
     )
     solved = critic.solve(critic.slope(critic.values(critic.w)))
-    yield Line(
-        "and FIM^-1 of the gradient (17.3) is w",
-        solved,
-        critic.w,
-        r"\FIM^{-1} \slope Q_w = «w»",
-    )
+    yield Line("and FIM^-1 of the gradient (17.3) is w", solved, critic.w, r"\FIM^{-1} \slope Q_w = «w»")
     lq = linear_quadratic()
     gamma, a, b, k, r, P, sigma = (
         lq.discount,
@@ -204,7 +199,7 @@ def natural_of(lq, f):
     )
 
 
-def _lines_literal_update():
+def lines_23_3():
     mdp, _ = in_motion()
     pi, R, gamma = mdp.policy, mdp.reward, mdp.discount
     score, w = any_policy().scores[0], sp.Symbol("w")
@@ -266,7 +261,7 @@ def _lines_literal_update():
     )
 
 
-def _lines_move():
+def lines_23_4():
     critic = Critic()
     logs = critic.pi.applyfunc(sp.log)
     moved = combined(critic.w, [logs.diff(each) for each in critic.policy.parameters])
@@ -297,17 +292,3 @@ def _lines_move():
         r"\pi_{\theta + \alpha w}(s,a)"
         r" = \frac{\pi(s,a) \, e^{\alpha w_{s,a}}}{\sum_b \pi(s,b) \, e^{\alpha w_{s,b}}}",
     )
-
-
-#: Proofs of the formulas of S22 and S23.
-NATURAL = proofs(
-    {
-        "22.1": _lines_gradient_with_scores,
-        "22.2": _lines_out_of_the_sum,
-        "22.3": _lines_fisher,
-        "23.1": _lines_natural,
-        "23.2": _lines_is_w,
-        "23.3": _lines_literal_update,
-        "23.4": _lines_move,
-    }
-)

@@ -171,7 +171,7 @@ def _named(*sides):
     return [side.xreplace(known) for side in sides], names
 
 
-def page(id, lines):
+def page(id, lines, folds=True):
     """Return the lines of a proof as HTML, whose formulas MathJax typesets.
 
     Parameters
@@ -179,13 +179,15 @@ def page(id, lines):
     id : str
     lines : iterable of Line
         Each of which holds.
+    folds : bool
+        Whether each folds out what SymPy was given, and the difference that becomes 0.
 
     Returns
     -------
     str
     """
-    steps = "\n".join(f"<li>{_step(each)}</li>" for each in lines)
-    name = f"({id})" if id[0].isdigit() else id
+    steps = "\n".join(f"<li>{_step(each)}{_fold(each) if folds else ''}</li>" for each in lines)
+    name = f"({id})" if "." in id else id
     # The page's own text is not searched for formulas; what has these classes is.
     return (
         '<div class="pgt-proof tex2jax_process mathjax_process">\n'
@@ -195,9 +197,18 @@ def page(id, lines):
 
 def _step(line):
     left, right, more = _entry(line)
-    sides = f"{cut(left, _SIDE)} = {cut(right, _SIDE)}"
+    shown = _formula(statement(line.says)) if line.says else _formula(_rows(_sides(left, right))) + more
+    return f'<div class="pgt-step"><p>{html.escape(line.reason)}</p>{shown}</div>'
+
+
+def _sides(left, right):
+    return f"{cut(left, _SIDE)} = {cut(right, _SIDE)}"
+
+
+def _fold(line):
+    left, right, more = _entry(line)
     rows = []
-    if left != right and (line.says or _DOTS in sides):
+    if left != right and (line.says or _DOTS in _sides(left, right)):
         (one, other), names = _named(left, right)
         rows += [("left side", cut(one, _WHOLE)), ("right side", cut(other, _WHOLE))]
         rows += [("where", f"{_PRINTER.doprint(name)} = {cut(each, _WHOLE)}") for name, each in names]
@@ -205,11 +216,7 @@ def _step(line):
     if any(_DOTS in tex for _, tex in rows):
         more += '<p class="pgt-more">dots with a number stand for so many more terms</p>'
     folded = "".join(f"<dt>{name}</dt><dd>{_formula(tex)}</dd>" for name, tex in rows)
-    shown = _formula(statement(line.says) or _rows(sides))
-    return (
-        f'<div class="pgt-step"><p>{html.escape(line.reason)}</p>{shown}</div>'
-        f"<details><summary>with letters</summary>{more}<dl>{folded}</dl></details>"
-    )
+    return f"<details><summary>with letters</summary>{more}<dl>{folded}</dl></details>"
 
 
 def _formula(tex):

@@ -15,6 +15,8 @@ _MOST_DOUBLINGS = 60
 class FiniteRoutes(Routes):
     """The routes for a finite problem; the end is one more state, number S, where nothing is paid."""
 
+    countable = True
+
     def __init__(self, mdp, policy):
         super().__init__(mdp, policy)
         S, A = mdp.reward.shape
@@ -119,6 +121,8 @@ class FiniteRoutes(Routes):
     def probe(self, s):
         # One function for each state, 1 there and 0 elsewhere; after the end all are 0.
         return np.eye(self.mdp.n_states + 1)[:, :-1][s]
+
+    marks = probe
 
     def backward_visits(self):
         return series(self.discount * self._step * self.ends[:, None], self.mdp.initial)

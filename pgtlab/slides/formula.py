@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
 from pgtlab.policies import FinitePolicy, LinearGaussianPolicy
 from pgtlab.slides.finite_routes import FiniteRoutes
 from pgtlab.slides.gaussian_routes import GaussianRoutes
+from pgtlab.slides.places import shown
 from pgtlab.slides.reach import check_finite, check_gaussian
+from pgtlab.slides.rooms import FiniteRooms, GaussianRooms
 from pgtlab.slides.specimen import specimen
 
 #: Residuals allowed: between two sums, and where one side is a difference quotient.
@@ -32,14 +35,7 @@ def routes(mdp, policy):
 
 
 def _routes(mdp, policy):
-    if isinstance(mdp, LinearQuadraticMDP):
-        _validate.instance("policy", policy, LinearGaussianPolicy)
-        kind, check_reach = GaussianRoutes, check_gaussian
-    elif isinstance(mdp, FiniteMDP):
-        _validate.instance("policy", policy, FinitePolicy)
-        kind, check_reach = FiniteRoutes, check_finite
-    else:
-        raise not_a_problem(mdp)
+    kind, rooms, check_reach = _kind(mdp, policy)
     batch = np.shape(policy.parameters)[:-1]
     if batch:
         raise ValueError(f"policy is a batch of shape {batch}; expected one policy at a time")
@@ -47,13 +43,30 @@ def _routes(mdp, policy):
     process = chain(mdp, policy)
     _ = process.ends if kind is FiniteRoutes else process.curvature
     found = kind(mdp, policy)
+    found.rooms = rooms(found)
     check_reach(found)
     return found
 
 
+def _kind(mdp, policy):
+    """Return second routes, rooms and reach for a problem: the one place of the slides that asks its kind."""
+    if isinstance(mdp, LinearQuadraticMDP):
+        _validate.instance("policy", policy, LinearGaussianPolicy)
+        return GaussianRoutes, GaussianRooms, check_gaussian
+    if isinstance(mdp, FiniteMDP):
+        _validate.instance("policy", policy, FinitePolicy)
+        return FiniteRoutes, FiniteRooms, check_finite
+    raise not_a_problem(mdp)
+
+
 def along(side):
-    """Return a side that is written in terms of `Routes` as one of problem and policy."""
-    return lambda mdp, policy: side(routes(mdp, policy))
+    """Return a side that is written in terms of `Routes` as one of problem and policy, under its own name."""
+
+    @functools.wraps(side)
+    def of_the_problem(mdp, policy):
+        return side(routes(mdp, policy))
+
+    return of_the_problem
 
 
 def everywhere(mdp, policy):
@@ -61,14 +74,46 @@ def everywhere(mdp, policy):
     return ""
 
 
+def unless(obstacle):
+    """Return an obstacle that is written in terms of `Routes` as one of problem and policy.
+
+    It is asked before anything is: also where the return does not exist, or the routes do not reach.
+    """
+    return lambda mdp, policy: obstacle(_kind(mdp, policy)[0](mdp, policy))
+
+
 def finite_only(because):
-    """Return the obstacle of a formula that the linear-quadratic problem cannot be put to."""
-    return lambda mdp, policy: because if isinstance(mdp, LinearQuadraticMDP) else ""
+    """Return the obstacle of a formula that needs states that can be counted."""
+    return unless(lambda R: "" if R.countable else because)
+
+
+def stated(id, title, statement, sides, *, slide="", **rest):
+    """Return a formula whose sides are functions of `Routes`.
+
+    Parameters
+    ----------
+    id, title, statement : str
+    sides : tuple of three callables of (Routes,)
+        Left, right and mistaken; the docstring of each says in a phrase how it is found.
+    slide : str
+        By default that of the label.
+    **rest
+        As in `Formula`.
+
+    Returns
+    -------
+    Formula
+    """
+    slide = slide or f"S{id.split('.')[0]}"
+    return Formula(id, slide, title, statement, *map(along, sides), **rest)
 
 
 @dataclass(frozen=True, eq=False)
 class Formula:
     r"""Formula of the slides as an executable statement.
+
+    As the last line of a cell it shows itself: statement, both sides and the mistake with their source, and
+    its proof with letters, where SymPy is installed.
 
     Parameters
     ----------
@@ -76,22 +121,19 @@ class Formula:
         The slides' label, such as ``"9.1"``, or ``"point 4"`` of what they leave out.
     slide : str
     title : str
+    statement : str
+        In LaTeX, without its conditions; they stand in the book, at the formula's label.
+    left, right : callable of (mdp, policy)
+        An array, or a tuple of arrays: the parts of the statement. The docstring says how the side is found.
+    mistaken : callable of (mdp, policy)
+        What the right side is with a plausible mistake, which the docstring names; None for a part that it
+        leaves alone.
     kind : {"identity", "definition", "condition", "algorithm", "bound"}
         An identity has two routes. A definition is a closed form against what it abbreviates. A condition
         holds for the object that was built to meet it, and the mistake is one that was not. An algorithm
         stands for its exact mean or its fixed point. For a bound the left side is at most the right one.
-    statement : str
-        In LaTeX, without its conditions; they stand in the book, at the formula's label.
-    left_route, right_route : str
-        How each side is found.
-    left, right : callable of (mdp, policy)
-        An array, or a tuple of arrays: the parts of the statement.
     sizes : tuple of str
         For each part the kind of quantity, by which its residual is measured (see `Routes.size`).
-    mutation : str
-        A plausible mistake, in words.
-    mistaken : callable of (mdp, policy)
-        What the right side is with that mistake; None for a part that it leaves alone.
     within : float
         Largest residual that counts as agreement.
     obstacle : callable of (mdp, policy)
@@ -112,18 +154,34 @@ class Formula:
     id: str
     slide: str
     title: str
-    kind: str
     statement: str
-    left_route: str
-    right_route: str
     left: Callable
     right: Callable
-    sizes: tuple
-    mutation: str
     mistaken: Callable
+    kind: str = "identity"
+    sizes: tuple = ("gradient",)
     within: float = SUMS
     obstacle: Callable = everywhere
-    shows_on: Callable = field(default=specimen)
+    shows_on: Callable = specimen
+
+    @property
+    def left_route(self):
+        """How the left side is found."""
+        return self.left.__doc__
+
+    @property
+    def right_route(self):
+        """How the right side is found."""
+        return self.right.__doc__
+
+    @property
+    def mutation(self):
+        """A plausible mistake, in words."""
+        return self.mistaken.__doc__
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        """Return how the formula is shown, as text and as a page."""
+        return shown(self)
 
     def applies(self, mdp, policy):
         """Say whether the formula can be put to a problem.

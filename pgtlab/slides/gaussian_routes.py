@@ -17,6 +17,8 @@ _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 class GaussianRoutes(Routes):
     """The routes for the linear-quadratic problem."""
 
+    countable = False
+
     #: Nodes of the standard normal distribution.
     standard_nodes = _NODES
 
@@ -109,6 +111,12 @@ class GaussianRoutes(Routes):
 
     def probe(self, s):
         return np.stack([s, s**2], axis=-1)
+
+    def marks(self, s):
+        return np.stack([np.ones_like(s), s**2], axis=-1)
+
+    def growth(self, n):
+        return self.discount * abs(self._drift) ** n
 
     def backward_visits(self):
         # There is no transpose to forget; with the measure of the steps after the start it is off as well.

@@ -13,12 +13,10 @@ from pgtlab.critics import (
 )
 from pgtlab.estimators import ActionValues, ReturnToGo
 from pgtlab.exact.fisher import fisher_information, natural_policy_gradient
-from pgtlab.exact.values import Quadratic, action_values
-from pgtlab.exact.visits import state_visitation
+from pgtlab.exact.values import action_values
 from pgtlab.gallery import now_or_later, one_knob
-from pgtlab.mdp import FiniteMDP
 from pgtlab.policies import SoftmaxPolicy
-from pgtlab.slides.formula import DIFFERENCES, Formula, along, finite_only
+from pgtlab.slides.formula import DIFFERENCES, finite_only, stated
 from pgtlab.slides.routes import UNSEEN
 from pgtlab.slides.s17_s21 import best_weights
 from pgtlab.slides.specimen import specimen
@@ -53,14 +51,6 @@ def _trace_equations(R, share):
     return matrix, np.einsum("sak,sa->k", traces, R.mdp.reward)
 
 
-def _learned_by_traces(R):
-    """Return the mean TD(lambda) update without its reward at each exact fixed point, and two remedies."""
-    mdp, policy = R.mdp, R.policy
-    sides = [_trace_equations(R, R.discount * lam)[0] @ TD(lam).fixed_point(mdp, policy) for lam in _LAMBDAS]
-    remedies = [each.fixed_point(mdp, policy) for each in (MonteCarlo(), CorrectedEpisodicNAC())]
-    return np.array(sides), np.array([R.fisher @ w for w in remedies])
-
-
 def _traced_rewards(R, power=1):
     """Return E[sum of trace times reward] for each lambda, with gamma to a power in the trace."""
     rewards = [_trace_equations(R, R.discount**power * lam)[1] for lam in _LAMBDAS]
@@ -78,18 +68,6 @@ def _other_minimiser(R):
 def _tabular_specimen():
     mdp, _ = specimen()
     return mdp, SoftmaxPolicy.tabular([[0.3, -0.2], [0.0, 0.5], [-0.4, 0.1]])
-
-
-def _room_mass(mdp, policy):
-    rho = state_visitation(mdp, policy)
-    return rho.sum() if isinstance(mdp, FiniteMDP) else rho.mass
-
-
-def _normalised_both(R):
-    """Return the length of rho, and Fisher information times natural gradient, each over the mass."""
-    natural = natural_policy_gradient(R.mdp, R.policy)
-    mass = _room_mass(R.mdp, R.policy)
-    return mass, fisher_information(R.mdp, R.policy) @ natural / mass
 
 
 def _length(R):
@@ -152,138 +130,196 @@ def _with_exact_values(R):
 # --- point 10: a fixed part of the critic ----------------------------------------------------------
 
 
-def _offsets(R):
-    """Return a fixed part of the critic that depends on the action, and one that does not."""
-    if isinstance(R.mdp, FiniteMDP):
-        return R.mdp.reward, np.repeat(R.mdp.reward.mean(-1, keepdims=True), R.mdp.n_actions, axis=1)
-    q, r, none = R.mdp.state_cost, R.mdp.action_cost, np.array(0.0)
-    return Quadratic(-np.diag([q, r]), none), Quadratic(-np.diag([q, 0.0]), none)
-
-
-def _with_offsets(R):
-    mdp, policy = R.mdp, R.policy
-    weights = [compatible_weights(mdp, policy, offset=b) for b in _offsets(R)]
-    gradients = [
-        compatible_gradient(mdp, policy, w, offset=b) for w, b in zip(weights, _offsets(R), strict=True)
-    ]
-    return np.array(gradients), weights[1]
-
-
 def _fit_beside_reward(R):
     return R.fit(lambda s, a: R.Q(s, a) - R.reward(s, a))
 
 
-FORMULAS = [
-    Formula(
-        id="point 1",
-        slide="S23",
-        title="what the critic's update learns, and what mends it",
-        kind="algorithm",
-        statement=r"""w_\lambda = \mathrm{FIM}^+ \,
+def left_point_1(R):
+    """exact fixed points of TD(lambda), remedies"""
+    mdp, policy = R.mdp, R.policy
+    sides = [_trace_equations(R, R.discount * lam)[0] @ TD(lam).fixed_point(mdp, policy) for lam in _LAMBDAS]
+    remedies = [each.fixed_point(mdp, policy) for each in (MonteCarlo(), CorrectedEpisodicNAC())]
+    return np.array(sides), np.array([R.fisher @ w for w in remedies])
+
+
+def right_point_1(R):
+    """mean trace times reward; differences of J"""
+    return _traced_rewards(R)
+
+
+def mistaken_point_1(R):
+    """gamma^t on the update in place of the trace"""
+    return (_traced_rewards(R, power=2)[0], None)
+
+
+formula_point_1 = stated(
+    "point 1",
+    "what the critic's update learns, and what mends it",
+    r"""w_\lambda = \mathrm{FIM}^+ \,
 E_{\rho, \pi}\big[ \mathrm{SC} \, Q^{(\gamma \lambda)} \big], \qquad
 z_t = \gamma \lambda z_{t-1} + \gamma^t \mathrm{SC}_t""",
-        left_route="exact fixed points of TD(lambda), remedies",
-        right_route="mean trace times reward; differences of J",
-        left=along(_learned_by_traces),
-        right=along(_traced_rewards),
-        sizes=("gradient", "gradient"),
-        within=DIFFERENCES,
-        mutation="gamma^t on the update in place of the trace",
-        mistaken=along(lambda R: (_traced_rewards(R, power=2)[0], None)),
-        obstacle=finite_only(_ONE_STATE),
-        shows_on=now_or_later,
-    ),
-    Formula(
-        id="point 2",
-        slide="S22",
-        title="where the Fisher information is singular",
-        kind="condition",
-        statement=r"""\mathrm{FIM} \, n = 0 \;\Rightarrow\;
+    (left_point_1, right_point_1, mistaken_point_1),
+    kind="algorithm",
+    sizes=("gradient", "gradient"),
+    within=DIFFERENCES,
+    obstacle=finite_only(_ONE_STATE),
+    shows_on=now_or_later,
+    slide="S23",
+)
+
+
+def left_point_2(R):
+    """another minimiser; natural gradient unseen"""
+    return (
+        compatible_gradient(R.mdp, R.policy, _other_minimiser(R)),
+        R.unseen @ natural_policy_gradient(R.mdp, R.policy),
+    )
+
+
+def right_point_2(R):
+    """differences of J; zero"""
+    return (R.slope_of_return, 0.0 * best_weights(R))
+
+
+def mistaken_point_2(R):
+    """any minimiser taken for the natural gradient"""
+    return (None, -R.unseen @ _other_minimiser(R))
+
+
+formula_point_2 = stated(
+    "point 2",
+    "where the Fisher information is singular",
+    r"""\mathrm{FIM} \, n = 0 \;\Rightarrow\;
 \int_S \rho^\pi \int_A \frac{\partial \pi}{\partial \theta}
 \, \mathrm{SC} \cdot (w + n) = \frac{\partial J}{\partial \theta}, \qquad
 n \cdot \nabla^{\mathrm{nat}}_\theta J = 0""",
-        left_route="another minimiser; natural gradient unseen",
-        right_route="differences of J; zero",
-        left=along(
-            lambda R: (
-                compatible_gradient(R.mdp, R.policy, _other_minimiser(R)),
-                R.unseen @ natural_policy_gradient(R.mdp, R.policy),
-            )
-        ),
-        right=along(lambda R: (R.slope_of_return, 0.0 * best_weights(R))),
-        sizes=("gradient", "weights"),
-        within=DIFFERENCES,
-        mutation="any minimiser taken for the natural gradient",
-        mistaken=along(lambda R: (None, -R.unseen @ _other_minimiser(R))),
-        shows_on=_tabular_specimen,
-    ),
-    Formula(
-        id="point 3",
-        slide="S22",
-        title="rho has a mass, which cancels if it is divided out of both",
-        kind="identity",
-        statement=r"""\int_S \rho^\pi = \sum_t \gamma^t \Pr(\text{not ended by } t), \qquad
+    (left_point_2, right_point_2, mistaken_point_2),
+    kind="condition",
+    sizes=("gradient", "weights"),
+    within=DIFFERENCES,
+    shows_on=_tabular_specimen,
+    slide="S22",
+)
+
+
+def left_point_3(R):
+    """mass and Fisher by linear solves"""
+    natural = natural_policy_gradient(R.mdp, R.policy)
+    mass = R.rooms.mass
+    return mass, fisher_information(R.mdp, R.policy) @ natural / mass
+
+
+def right_point_3(R):
+    """steps by a sum; differences of J"""
+    return (_length(R), R.slope_of_return / _length(R))
+
+
+def mistaken_point_3(R):
+    """Fisher information normalised, the gradient not"""
+    return (None, R.slope_of_return)
+
+
+formula_point_3 = stated(
+    "point 3",
+    "rho has a mass, which cancels if it is divided out of both",
+    r"""\int_S \rho^\pi = \sum_t \gamma^t \Pr(\text{not ended by } t), \qquad
 \frac{\nabla_\theta J}{\int \rho^\pi} = \frac{\mathrm{FIM}}{\int \rho^\pi} \nabla^{\mathrm{nat}}_\theta J""",
-        left_route="mass and Fisher by linear solves",
-        right_route="steps by a sum; differences of J",
-        left=along(_normalised_both),
-        right=along(lambda R: (_length(R), R.slope_of_return / _length(R))),
-        sizes=("visits", "gradient"),
-        within=DIFFERENCES,
-        mutation="Fisher information normalised, the gradient not",
-        mistaken=along(lambda R: (None, R.slope_of_return)),
-    ),
-    Formula(
-        id="point 4",
-        slide="S20",
-        title="gamma^t belongs to the score",
-        kind="algorithm",
-        statement=r"""\frac{\partial J}{\partial \theta} = E\Big[
+    (left_point_3, right_point_3, mistaken_point_3),
+    sizes=("visits", "gradient"),
+    within=DIFFERENCES,
+    slide="S22",
+)
+
+
+def left_point_4(R):
+    """exact mean of REINFORCE; differences of J"""
+    return (ReturnToGo().expectation(R.mdp, R.policy), R.slope_of_return)
+
+
+def right_point_4(R):
+    """scores carried along to later rewards"""
+    return (_scores_times_returns(R, _laws(R, 1)),) * 2
+
+
+def mistaken_point_4(R):
+    """gamma^t dropped"""
+    return (_scores_times_returns(R, _laws(R, 0)), None)
+
+
+formula_point_4 = stated(
+    "point 4",
+    "gamma^t belongs to the score",
+    r"""\frac{\partial J}{\partial \theta} = E\Big[
 \sum_t \gamma^t \, \mathrm{SC}_t \, G_t \Big], \qquad G_t = \sum_{t' \ge t} \gamma^{t'-t} r_{t'}""",
-        left_route="exact mean of REINFORCE; differences of J",
-        right_route="scores carried along to later rewards",
-        left=along(lambda R: (ReturnToGo().expectation(R.mdp, R.policy), R.slope_of_return)),
-        right=along(lambda R: (_scores_times_returns(R, _laws(R, 1)),) * 2),
-        sizes=("gradient", "gradient"),
-        within=DIFFERENCES,
-        mutation="gamma^t dropped",
-        mistaken=along(lambda R: (_scores_times_returns(R, _laws(R, 0)), None)),
-        obstacle=finite_only(_ONE_STATE),
-        shows_on=one_knob,
-    ),
-    Formula(
-        id="point 5",
-        slide="S20",
-        title="a critic fitted on the same paths gains nothing; the exact Q needs no compatibility",
-        kind="algorithm",
-        statement=r"""\sum_{n, t} \gamma^t \mathrm{SC}_t \, (\mathrm{SC}_t \cdot \hat w)
+    (left_point_4, right_point_4, mistaken_point_4),
+    kind="algorithm",
+    sizes=("gradient", "gradient"),
+    within=DIFFERENCES,
+    obstacle=finite_only(_ONE_STATE),
+    shows_on=one_knob,
+    slide="S20",
+)
+
+
+def left_point_5(R):
+    """scores times returns; mean with exact Q"""
+    return (_reinforce(R), _with_exact_values(R))
+
+
+def right_point_5(R):
+    """scores times fitted critic; differences of J"""
+    return (_with_fitted_critic(R, _powers(R)), R.slope_of_return)
+
+
+def mistaken_point_5(R):
+    """fitted without gamma^t"""
+    return (_with_fitted_critic(R, 1.0), None)
+
+
+formula_point_5 = stated(
+    "point 5",
+    "a critic fitted on the same paths gains nothing; the exact Q needs no compatibility",
+    r"""\sum_{n, t} \gamma^t \mathrm{SC}_t \, (\mathrm{SC}_t \cdot \hat w)
 = \sum_{n, t} \gamma^t \mathrm{SC}_t \, G_t, \qquad
 \hat w = \arg\min_w \sum_{n, t} \gamma^t (G_t - \mathrm{SC}_t \cdot w)^2""",
-        left_route="scores times returns; mean with exact Q",
-        right_route="scores times fitted critic; differences of J",
-        left=along(lambda R: (_reinforce(R), _with_exact_values(R))),
-        right=along(lambda R: (_with_fitted_critic(R, _powers(R)), R.slope_of_return)),
-        sizes=("gradient", "gradient"),
-        within=DIFFERENCES,
-        mutation="fitted without gamma^t",
-        mistaken=along(lambda R: (_with_fitted_critic(R, 1.0), None)),
-    ),
-    Formula(
-        id="point 10",
-        slide="S21",
-        title="a fixed part of the critic does no harm to the gradient, but to w",
-        kind="condition",
-        statement=r"""\frac{\partial J}{\partial \theta}
+    (left_point_5, right_point_5, mistaken_point_5),
+    kind="algorithm",
+    sizes=("gradient", "gradient"),
+    within=DIFFERENCES,
+    slide="S20",
+)
+
+
+def left_point_10(R):
+    """exact fits beside two offsets"""
+    mdp, policy = R.mdp, R.policy
+    weights = [compatible_weights(mdp, policy, offset=b) for b in R.rooms.offsets]
+    gradients = [
+        compatible_gradient(mdp, policy, w, offset=b) for w, b in zip(weights, R.rooms.offsets, strict=True)
+    ]
+    return np.array(gradients), weights[1]
+
+
+def right_point_10(R):
+    """differences of J; fit without offset"""
+    return (np.tile(R.slope_of_return, (2, 1)), R.fit(R.Q))
+
+
+def mistaken_point_10(R):
+    """w beside an offset that depends on the action"""
+    return (None, _fit_beside_reward(R))
+
+
+formula_point_10 = stated(
+    "point 10",
+    "a fixed part of the critic does no harm to the gradient, but to w",
+    r"""\frac{\partial J}{\partial \theta}
 = \int_S \rho^\pi \int_A \frac{\partial \pi}{\partial \theta}
 \big( \mathrm{SC} \cdot w_b + b(s, a) \big), \quad
 w_b = \nabla^{\mathrm{nat}}_\theta J \;\text{ if } b \text{ depends on } s \text{ alone}""",
-        left_route="exact fits beside two offsets",
-        right_route="differences of J; fit without offset",
-        left=along(_with_offsets),
-        right=along(lambda R: (np.tile(R.slope_of_return, (2, 1)), R.fit(R.Q))),
-        sizes=("gradient", "weights"),
-        within=DIFFERENCES,
-        mutation="w beside an offset that depends on the action",
-        mistaken=along(lambda R: (None, _fit_beside_reward(R))),
-    ),
-]
+    (left_point_10, right_point_10, mistaken_point_10),
+    kind="condition",
+    sizes=("gradient", "weights"),
+    within=DIFFERENCES,
+    slide="S21",
+)

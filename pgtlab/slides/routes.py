@@ -55,6 +55,8 @@ class Routes(ABC):
 
     # --- what the two kinds of problem know ----------------------------------------------------
 
+    countable: bool  #: Whether the states are.
+    rooms: object  #: What the other rooms hand out for the same problem and policy (see `formula.routes`).
     start: tuple  #: Nodes (n,) of the start and their weights.
     visits: tuple  #: Nodes (n,) of rho and their weights, the sum over time done.
     states: np.ndarray  #: States from which values exist, or for the linear-quadratic problem some states.
@@ -92,6 +94,14 @@ class Routes(ABC):
     @abstractmethod
     def probe(self, s):
         """Return functions of the state (..., n) whose means tell one law from another."""
+
+    @abstractmethod
+    def marks(self, s):
+        """Return functions of the state (..., n) whose integrals under rho are what is compared of it."""
+
+    def growth(self, n):
+        """Return discount * |drift|^n: below 1, or the n-th power of a state has no mean."""
+        return 0.0
 
     @abstractmethod
     def backward_visits(self):

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from pgtlab.exact.gradients import policy_gradient
 from pgtlab.exact.values import action_values, expected_return, state_values
-from pgtlab.exact.visits import transition_probabilities
-from pgtlab.mdp import FiniteMDP
-from pgtlab.slides.formula import DIFFERENCES, Formula, along
+from pgtlab.slides.formula import DIFFERENCES, stated
 from pgtlab.slides.routes import product, total
-from pgtlab.slides.s07_s08 import kernel
 
 
 def room_V(R):
@@ -23,31 +18,6 @@ def room_V(R):
 def room_Q(R):
     """Return Q of `evaluation` as a function of places."""
     return R.function(action_values(R.mdp, R.policy))
-
-
-def gradient_of_values(R):
-    """Return the function of the state dV/dtheta, by the theorem for episodes that start there."""
-    if isinstance(R.mdp, FiniteMDP):
-        table = np.full((R.mdp.n_states, len(R.policy.parameters)), np.nan)
-        for s in R.states:
-            at_s = replace(R.mdp, initial=np.eye(R.mdp.n_states)[s])
-            table[s] = policy_gradient(at_s, R.policy)
-        return R.function(table)
-    # V is a square and a constant, and so are its derivatives.
-    at = [replace(R.mdp, initial_mean=x, initial_std=0.0) for x in (0.0, 1.0)]
-    constant, sum_of_both = (policy_gradient(each, R.policy) for each in at)
-    return lambda s: constant + s[..., None] ** 2 * (sum_of_both - constant)
-
-
-def law_after_one_step(R):
-    """Return nodes and weights of s_1, from `transition_probabilities`."""
-    nodes, weights = R.start
-    if isinstance(R.mdp, FiniteMDP):
-        return nodes, weights @ kernel(R, 1)
-    law = transition_probabilities(R.mdp, R.policy, 1)
-    std = np.hypot(law.drift * R.mdp.initial_std, law.std)
-    # The nodes of the start are its mean and multiples of its std; these are the same for s_1.
-    return law.drift * R.mdp.initial_mean + std * R.standard_nodes, weights
 
 
 def slope_here(R, Q):
@@ -72,246 +42,363 @@ def _one_step_later(R, at_next):
     return at_next(R.states), first + R.discount * R.over_start(R.after(at_next, 1))
 
 
-def _reward_slope(R):
-    """Return the derivative of the policy's mean reward in the state of each pair."""
+def _at_next(R):
+    nodes, weights = R.rooms.after_one_step
+    return total(weights, R.rooms.gradient_of_values(nodes))
+
+
+def left_9_1(R):
+    """differences of J, itself a sum over time"""
+    return R.slope_of_return
+
+
+def right_9_1(R):
+    """the theorem, by linear solves"""
+    return policy_gradient(R.mdp, R.policy)
+
+
+def mistaken_9_1(R):
+    """rho normalised"""
+    return policy_gradient(R.mdp, R.policy) / R.mass
+
+
+formula_9_1 = stated(
+    "9.1",
+    "the policy gradient theorem",
+    r"""\frac{\partial J}{\partial \theta} = \int_S \rho^\pi(s) \int_A
+\frac{\partial \pi(s, a; \theta)}{\partial \theta} \, Q^\pi(s, a) \, da \, ds""",
+    (left_9_1, right_9_1, mistaken_9_1),
+    within=DIFFERENCES,
+)
+
+
+def left_9_2(R):
+    """the theorem, by linear solves"""
+    return policy_gradient(R.mdp, R.policy)
+
+
+def right_9_2(R):
+    """law of each step's state, step by step"""
+    return R.over_time(slope_here(R, R.Q))
+
+
+def mistaken_9_2(R):
+    """gamma^t dropped"""
+    return R.by_time(slope_here(R, R.Q)).sum(0)
+
+
+formula_9_2 = stated(
+    "9.2",
+    "what one samples: the score times Q, at each step of a path",
+    r"""\frac{\partial J}{\partial \theta} = \sum_t \gamma^t \,
+E\Big[ \frac{\partial \log \pi(s_t, a_t; \theta)}{\partial \theta} \, Q^\pi(s_t, a_t) \Big]""",
+    (left_9_2, right_9_2, mistaken_9_2),
+    kind="algorithm",
+)
+
+
+def left_10_1(R):
+    """one linear solve"""
+    return np.repeat(expected_return(R.mdp, R.policy), 2)
+
+
+def right_10_1(R):
+    """sums over time from each state and pair"""
+    return [R.over_start(R.V), R.over_start(R.over_actions(R.Q))]
+
+
+def mistaken_10_1(R):
+    """rho in place of p_0"""
+    return [R.over_visits(R.V), R.over_visits(R.over_actions(R.Q))]
+
+
+formula_10_1 = stated(
+    "10.1",
+    "the objective from the start state's values",
+    r"""J = \int_S p_0(s_0) V^\pi(s_0) \, ds_0
+= \int_S p_0(s_0) \int_A \pi(s_0, a_0; \theta) \, Q^\pi(s_0, a_0) \, da_0 \, ds_0""",
+    (left_10_1, right_10_1, mistaken_10_1),
+    sizes=("return",),
+)
+
+
+def left_10_2(R):
+    """the theorem, by linear solves"""
+    return policy_gradient(R.mdp, R.policy)
+
+
+def right_10_2(R):
+    """two integrals, dQ by differences"""
+    return R.over_start(slope_here(R, R.Q)) + later(R)
+
+
+def mistaken_10_2(R):
+    """Q held fixed: the second term left out"""
+    return R.over_start(slope_here(R, R.Q))
+
+
+formula_10_2 = stated(
+    "10.2",
+    "the product rule",
+    r"""\frac{\partial J}{\partial \theta}
+= \int_S p_0 \int_A \frac{\partial \pi}{\partial \theta} Q^\pi
++ \int_S p_0 \int_A \pi \frac{\partial Q^\pi}{\partial \theta}""",
+    (left_10_2, right_10_2, mistaken_10_2),
+    within=DIFFERENCES,
+)
+
+
+def left_11_1(R):
+    """sum over time from each pair"""
+    return R.Q(*R.pairs)
+
+
+def right_11_1(R):
+    """one step, then V by a linear solve"""
+    return R.backed_up(room_V(R))(*R.pairs)
+
+
+def mistaken_11_1(R):
+    """the value of the state left, not of the next one"""
+    return R.reward(*R.pairs) + R.discount * R.V(R.pairs[0])
+
+
+formula_11_1 = stated(
+    "11.1",
+    "Bellman's equation for one step",
+    r"""Q^\pi(s_0, a_0) = R^{a_0}_{s_0}
++ \int_S \gamma P^{a_0}_{s_0,s_1} V^\pi(s_1) \, ds_1""",
+    (left_11_1, right_11_1, mistaken_11_1),
+    sizes=("return",),
+)
+
+
+def left_11_2(R):
+    """differences of Q less what follows"""
+    return R.slope_of_Q(*R.pairs) - R.discount * R.over_next(R.slope_of_V)(*R.pairs)
+
+
+def right_11_2(R):
+    """zero"""
+    return np.zeros((len(R.pairs[0]), len(R.policy.parameters)))
+
+
+def mistaken_11_2(R):
+    """the derivative of the policy's mean reward"""
     return R.over_actions(product(R.reward, R.slope_of_log))(R.pairs[0])
 
 
-FORMULAS = [
-    Formula(
-        id="9.1",
-        slide="S9",
-        title="the policy gradient theorem",
-        kind="identity",
-        statement=r"""\frac{\partial J}{\partial \theta} = \int_S \rho^\pi(s) \int_A
-\frac{\partial \pi(s, a; \theta)}{\partial \theta} \, Q^\pi(s, a) \, da \, ds""",
-        left_route="differences of J, itself a sum over time",
-        right_route="the theorem, by linear solves",
-        left=along(lambda R: R.slope_of_return),
-        right=policy_gradient,
-        sizes=("gradient",),
-        within=DIFFERENCES,
-        mutation="rho normalised",
-        mistaken=along(lambda R: policy_gradient(R.mdp, R.policy) / R.mass),
-    ),
-    Formula(
-        id="9.2",
-        slide="S9",
-        title="what one samples: the score times Q, at each step of a path",
-        kind="algorithm",
-        statement=r"""\frac{\partial J}{\partial \theta} = \sum_t \gamma^t \,
-E\Big[ \frac{\partial \log \pi(s_t, a_t; \theta)}{\partial \theta} \, Q^\pi(s_t, a_t) \Big]""",
-        left_route="the theorem, by linear solves",
-        right_route="law of each step's state, step by step",
-        left=policy_gradient,
-        right=along(lambda R: R.over_time(slope_here(R, R.Q))),
-        sizes=("gradient",),
-        mutation="gamma^t dropped",
-        mistaken=along(lambda R: R.by_time(slope_here(R, R.Q)).sum(0)),
-    ),
-    Formula(
-        id="10.1",
-        slide="S10",
-        title="the objective from the start state's values",
-        kind="identity",
-        statement=r"""J = \int_S p_0(s_0) V^\pi(s_0) \, ds_0
-= \int_S p_0(s_0) \int_A \pi(s_0, a_0; \theta) \, Q^\pi(s_0, a_0) \, da_0 \, ds_0""",
-        left_route="one linear solve",
-        right_route="sums over time from each state and pair",
-        left=lambda mdp, policy: np.repeat(expected_return(mdp, policy), 2),
-        right=along(lambda R: [R.over_start(R.V), R.over_start(R.over_actions(R.Q))]),
-        sizes=("return",),
-        mutation="rho in place of p_0",
-        mistaken=along(lambda R: [R.over_visits(R.V), R.over_visits(R.over_actions(R.Q))]),
-    ),
-    Formula(
-        id="10.2",
-        slide="S10",
-        title="the product rule",
-        kind="identity",
-        statement=r"""\frac{\partial J}{\partial \theta}
-= \int_S p_0 \int_A \frac{\partial \pi}{\partial \theta} Q^\pi
-+ \int_S p_0 \int_A \pi \frac{\partial Q^\pi}{\partial \theta}""",
-        left_route="the theorem, by linear solves",
-        right_route="two integrals, dQ by differences",
-        left=policy_gradient,
-        right=along(lambda R: R.over_start(slope_here(R, R.Q)) + later(R)),
-        sizes=("gradient",),
-        within=DIFFERENCES,
-        mutation="Q held fixed: the second term left out",
-        mistaken=along(lambda R: R.over_start(slope_here(R, R.Q))),
-    ),
-    Formula(
-        id="11.1",
-        slide="S11",
-        title="Bellman's equation for one step",
-        kind="identity",
-        statement=r"""Q^\pi(s_0, a_0) = R^{a_0}_{s_0}
-+ \int_S \gamma P^{a_0}_{s_0,s_1} V^\pi(s_1) \, ds_1""",
-        left_route="sum over time from each pair",
-        right_route="one step, then V by a linear solve",
-        left=along(lambda R: R.Q(*R.pairs)),
-        right=along(lambda R: R.backed_up(room_V(R))(*R.pairs)),
-        sizes=("return",),
-        mutation="the value of the state left, not of the next one",
-        mistaken=along(lambda R: R.reward(*R.pairs) + R.discount * R.V(R.pairs[0])),
-    ),
-    Formula(
-        id="11.2",
-        slide="S11",
-        title="the reward of a given action does not depend on the policy",
-        kind="identity",
-        statement=r"""\frac{\partial R^{a_0}_{s_0}}{\partial \theta}
+formula_11_2 = stated(
+    "11.2",
+    "the reward of a given action does not depend on the policy",
+    r"""\frac{\partial R^{a_0}_{s_0}}{\partial \theta}
 = \frac{\partial}{\partial \theta} \Big( Q^\pi(s_0, a_0)
 - \int_S \gamma P^{a_0}_{s_0,s_1} V^\pi(s_1) \, ds_1 \Big) = 0""",
-        left_route="differences of Q less what follows",
-        right_route="zero",
-        left=along(lambda R: R.slope_of_Q(*R.pairs) - R.discount * R.over_next(R.slope_of_V)(*R.pairs)),
-        right=along(lambda R: np.zeros((len(R.pairs[0]), len(R.policy.parameters)))),
-        sizes=("slope",),
-        within=DIFFERENCES,
-        mutation="the derivative of the policy's mean reward",
-        mistaken=along(_reward_slope),
-    ),
-    Formula(
-        id="12.1",
-        slide="S12",
-        title="the derivative goes inside",
-        kind="identity",
-        statement=r"""\int_S p_0 \int_A \pi \frac{\partial Q^\pi(s_0, a_0)}{\partial \theta}
+    (left_11_2, right_11_2, mistaken_11_2),
+    sizes=("slope",),
+    within=DIFFERENCES,
+)
+
+
+def left_12_1(R):
+    """dQ by differences"""
+    return later(R)
+
+
+def right_12_1(R):
+    """dV by the theorem, from each next state"""
+    return R.discount * R.over_start(R.over_actions(R.over_next(R.rooms.gradient_of_values)))
+
+
+def mistaken_12_1(R):
+    """gamma of the step dropped"""
+    return R.over_start(R.over_actions(R.over_next(R.rooms.gradient_of_values)))
+
+
+formula_12_1 = stated(
+    "12.1",
+    "the derivative goes inside",
+    r"""\int_S p_0 \int_A \pi \frac{\partial Q^\pi(s_0, a_0)}{\partial \theta}
 = \int_S p_0 \int_A \pi \int_S \gamma P^{a_0}_{s_0,s_1}
 \frac{\partial V^\pi(s_1)}{\partial \theta} \, ds_1 \, da_0 \, ds_0""",
-        left_route="dQ by differences",
-        right_route="dV by the theorem, from each next state",
-        left=along(later),
-        right=along(lambda R: R.discount * R.over_start(R.over_actions(R.over_next(gradient_of_values(R))))),
-        sizes=("gradient",),
-        within=DIFFERENCES,
-        mutation="gamma of the step dropped",
-        mistaken=along(lambda R: R.over_start(R.over_actions(R.over_next(gradient_of_values(R))))),
-    ),
-    Formula(
-        id="12.2",
-        slide="S12",
-        title="the order of the integrals is changed",
-        kind="identity",
-        statement=r"""\int_S p_0 \int_A \pi \int_S \gamma P \frac{\partial V^\pi(s_1)}{\partial \theta}
+    (left_12_1, right_12_1, mistaken_12_1),
+    within=DIFFERENCES,
+)
+
+
+def left_12_2(R):
+    """nested integrals, dV by differences"""
+    return R.discount * R.over_start(R.over_actions(R.over_next(R.slope_of_V)))
+
+
+def right_12_2(R):
+    """law of s_1, dV by the theorem"""
+    return R.discount * _at_next(R)
+
+
+def mistaken_12_2(R):
+    """the law of s_0 in place of that of s_1"""
+    return R.discount * R.over_start(R.rooms.gradient_of_values)
+
+
+formula_12_2 = stated(
+    "12.2",
+    "the order of the integrals is changed",
+    r"""\int_S p_0 \int_A \pi \int_S \gamma P \frac{\partial V^\pi(s_1)}{\partial \theta}
 = \int_S \Big( \int_S \gamma p_0 \int_A \pi P^{a_0}_{s_0,s_1} \, da_0 \, ds_0 \Big)
 \frac{\partial V^\pi(s_1)}{\partial \theta} \, ds_1""",
-        left_route="nested integrals, dV by differences",
-        right_route="law of s_1, dV by the theorem",
-        left=along(lambda R: R.discount * R.over_start(R.over_actions(R.over_next(R.slope_of_V)))),
-        right=along(lambda R: R.discount * _at_next(R)),
-        sizes=("gradient",),
-        within=DIFFERENCES,
-        mutation="the law of s_0 in place of that of s_1",
-        mistaken=along(lambda R: R.discount * R.over_start(gradient_of_values(R))),
-    ),
-    Formula(
-        id="13.1",
-        slide="S13",
-        title="the one-step probability",
-        kind="identity",
-        statement=r"""\int_A \pi(s_0, a_0; \theta) \, P^{a_0}_{s_0,s_1} \, da_0 = p(s_0 \to s_1, 1, \pi)""",
-        left_route="the chain's matrix, or closed form",
-        right_route="integral over the actions",
-        left=along(lambda R: kernel(R, 1)),
-        right=along(lambda R: R.over_actions(R.over_next(R.probe))(R.everywhere[0])),
-        sizes=("one",),
-        mutation="the likeliest action in place of the mean over all",
-        mistaken=along(lambda R: R.over_next(R.probe)(R.everywhere[0], R.likeliest(R.everywhere[0]))),
-    ),
-    Formula(
-        id="13.2",
-        slide="S13",
-        title="the same object, one step later",
-        kind="identity",
-        statement=r"""V^\pi(s_1) = \int_A \pi(s_1, a_1; \theta) \, Q^\pi(s_1, a_1) \, da_1""",
-        left_route="one linear solve",
-        right_route="mean over actions of sums over time",
-        left=along(lambda R: (room_V(R)(R.states), expected_return(R.mdp, R.policy))),
-        right=along(lambda R: _one_step_later(R, R.over_actions(R.Q))),
-        sizes=("return", "return"),
-        mutation="the likeliest action in place of the mean over all",
-        mistaken=along(lambda R: _one_step_later(R, lambda s: R.Q(s, R.likeliest(s)))),
-    ),
-    Formula(
-        id="14.1",
-        slide="S14",
-        title="split and expanded once more",
-        kind="identity",
-        statement=r"""\frac{\partial J}{\partial \theta}
+    (left_12_2, right_12_2, mistaken_12_2),
+    within=DIFFERENCES,
+)
+
+
+def left_13_1(R):
+    """the chain's matrix, or closed form"""
+    return R.rooms.kernel(1)
+
+
+def right_13_1(R):
+    """integral over the actions"""
+    return R.over_actions(R.over_next(R.probe))(R.everywhere[0])
+
+
+def mistaken_13_1(R):
+    """the likeliest action in place of the mean over all"""
+    return R.over_next(R.probe)(R.everywhere[0], R.likeliest(R.everywhere[0]))
+
+
+formula_13_1 = stated(
+    "13.1",
+    "the one-step probability",
+    r"""\int_A \pi(s_0, a_0; \theta) \, P^{a_0}_{s_0,s_1} \, da_0 = p(s_0 \to s_1, 1, \pi)""",
+    (left_13_1, right_13_1, mistaken_13_1),
+    sizes=("one",),
+)
+
+
+def left_13_2(R):
+    """one linear solve"""
+    return (room_V(R)(R.states), expected_return(R.mdp, R.policy))
+
+
+def right_13_2(R):
+    """mean over actions of sums over time"""
+    return _one_step_later(R, R.over_actions(R.Q))
+
+
+def mistaken_13_2(R):
+    """the likeliest action in place of the mean over all"""
+    return _one_step_later(R, lambda s: R.Q(s, R.likeliest(s)))
+
+
+formula_13_2 = stated(
+    "13.2",
+    "the same object, one step later",
+    r"""V^\pi(s_1) = \int_A \pi(s_1, a_1; \theta) \, Q^\pi(s_1, a_1) \, da_1""",
+    (left_13_2, right_13_2, mistaken_13_2),
+    sizes=("return", "return"),
+)
+
+
+def left_14_1(R):
+    """the theorem, by linear solves"""
+    return policy_gradient(R.mdp, R.policy)
+
+
+def right_14_1(R):
+    """two terms, the rest by differences"""
+    return _unrolled(R, R.discount**2)
+
+
+def mistaken_14_1(R):
+    """gamma in place of gamma^2 on the rest"""
+    return _unrolled(R, R.discount)
+
+
+formula_14_1 = stated(
+    "14.1",
+    "split and expanded once more",
+    r"""\frac{\partial J}{\partial \theta}
 = \sum_{t=0}^{1} \gamma^t \int_S \int_S p_0 \, p(s_0 \to s_t, t, \pi)
 \int_A \frac{\partial \pi}{\partial \theta} Q^\pi
 + \gamma^2 \int_S \int_S p_0 \, p(s_0 \to s_2, 2, \pi) \frac{\partial V^\pi(s_2)}{\partial \theta}""",
-        left_route="the theorem, by linear solves",
-        right_route="two terms, the rest by differences",
-        left=policy_gradient,
-        right=along(lambda R: _unrolled(R, R.discount**2)),
-        sizes=("gradient",),
-        within=DIFFERENCES,
-        mutation="gamma in place of gamma^2 on the rest",
-        mistaken=along(lambda R: _unrolled(R, R.discount)),
-    ),
-    Formula(
-        id="14.2",
-        slide="S14",
-        title="the gradient as a sum over time",
-        kind="identity",
-        statement=r"""\frac{\partial J}{\partial \theta}
+    (left_14_1, right_14_1, mistaken_14_1),
+    within=DIFFERENCES,
+)
+
+
+def left_14_2(R):
+    """differences of J"""
+    return R.slope_of_return
+
+
+def right_14_2(R):
+    """law of each step's state, Q by a solve"""
+    return R.over_time(slope_here(R, room_Q(R)))
+
+
+def mistaken_14_2(R):
+    """the sum begins at t = 1"""
+    return R.over_time(slope_here(R, room_Q(R))) - R.over_start(slope_here(R, room_Q(R)))
+
+
+formula_14_2 = stated(
+    "14.2",
+    "the gradient as a sum over time",
+    r"""\frac{\partial J}{\partial \theta}
 = \sum_{t \ge 0} \int_S \int_S \gamma^t p_0 \, p(s_0 \to s_t, t, \pi)
 \int_A \frac{\partial \pi(s_t, a_t; \theta)}{\partial \theta} Q^\pi(s_t, a_t)""",
-        left_route="differences of J",
-        right_route="law of each step's state, Q by a solve",
-        left=along(lambda R: R.slope_of_return),
-        right=along(lambda R: R.over_time(slope_here(R, room_Q(R)))),
-        sizes=("gradient",),
-        within=DIFFERENCES,
-        mutation="the sum begins at t = 1",
-        mistaken=along(
-            lambda R: R.over_time(slope_here(R, room_Q(R))) - R.over_start(slope_here(R, room_Q(R)))
-        ),
-    ),
-    Formula(
-        id="15.1",
-        slide="S15",
-        title="the sum over time goes inside",
-        kind="identity",
-        statement=r"""\sum_t \int_S \int_S \gamma^t p_0 \, p(s_0 \to s, t, \pi)
+    (left_14_2, right_14_2, mistaken_14_2),
+    within=DIFFERENCES,
+)
+
+
+def left_15_1(R):
+    """places first, then time; Q by a solve"""
+    return R.over_time(slope_here(R, room_Q(R)))
+
+
+def right_15_1(R):
+    """time first, then places; Q by a sum"""
+    return R.over_visits(slope_here(R, R.Q))
+
+
+def mistaken_15_1(R):
+    """the inner integral taken at s_0"""
+    return R.mass * R.over_start(slope_here(R, R.Q))
+
+
+formula_15_1 = stated(
+    "15.1",
+    "the sum over time goes inside",
+    r"""\sum_t \int_S \int_S \gamma^t p_0 \, p(s_0 \to s, t, \pi)
 \int_A \frac{\partial \pi}{\partial \theta} Q^\pi
 = \int_S \Big( \int_S \sum_t \gamma^t p_0 \, p(s_0 \to s, t, \pi) \Big)
 \int_A \frac{\partial \pi}{\partial \theta} Q^\pi""",
-        left_route="places first, then time; Q by a solve",
-        right_route="time first, then places; Q by a sum",
-        left=along(lambda R: R.over_time(slope_here(R, room_Q(R)))),
-        right=along(lambda R: R.over_visits(slope_here(R, R.Q))),
-        sizes=("gradient",),
-        mutation="the inner integral taken at s_0",
-        mistaken=along(lambda R: R.mass * R.over_start(slope_here(R, R.Q))),
-    ),
-    Formula(
-        id="15.2",
-        slide="S15",
-        title="which is the theorem",
-        kind="identity",
-        statement=r"""\frac{\partial J}{\partial \theta} = \int_S \rho^\pi(s) \int_A
+    (left_15_1, right_15_1, mistaken_15_1),
+)
+
+
+def left_15_2(R):
+    """the theorem, by linear solves"""
+    return policy_gradient(R.mdp, R.policy)
+
+
+def right_15_2(R):
+    """sums over time, d pi by differences"""
+    return R.over_visits(R.over_actions(product(R.Q, R.slope_of_log)))
+
+
+def mistaken_15_2(R):
+    """d pi weighted by pi once more"""
+    return R.over_visits(R.over_actions(product(lambda s, a: R.prob(s, a) * R.Q(s, a), R.slope_of_log)))
+
+
+formula_15_2 = stated(
+    "15.2",
+    "which is the theorem",
+    r"""\frac{\partial J}{\partial \theta} = \int_S \rho^\pi(s) \int_A
 \frac{\partial \pi(s, a; \theta)}{\partial \theta} \, Q^\pi(s, a) \, da \, ds \quad \text{(9.1)}""",
-        left_route="the theorem, by linear solves",
-        right_route="sums over time, d pi by differences",
-        left=policy_gradient,
-        right=along(lambda R: R.over_visits(R.over_actions(product(R.Q, R.slope_of_log)))),
-        sizes=("gradient",),
-        within=DIFFERENCES,
-        mutation="d pi weighted by pi once more",
-        mistaken=along(
-            lambda R: R.over_visits(
-                R.over_actions(product(lambda s, a: R.prob(s, a) * R.Q(s, a), R.slope_of_log))
-            )
-        ),
-    ),
-]
-
-
-def _at_next(R):
-    nodes, weights = law_after_one_step(R)
-    return total(weights, gradient_of_values(R)(nodes))
+    (left_15_2, right_15_2, mistaken_15_2),
+    within=DIFFERENCES,
+)

@@ -8,9 +8,8 @@ from pgtlab.critics import compatible_gradient, compatible_values, compatible_we
 from pgtlab.estimators import ActionValues, Advantages
 from pgtlab.exact.fisher import fisher_information
 from pgtlab.exact.gradients import policy_gradient
-from pgtlab.exact.values import Quadratic, advantages
-from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP
-from pgtlab.slides.formula import DIFFERENCES, Formula, along
+from pgtlab.exact.values import advantages
+from pgtlab.slides.formula import DIFFERENCES, stated, unless
 from pgtlab.slides.routes import product
 from pgtlab.slides.s09_s15 import room_Q, slope_here
 
@@ -38,28 +37,26 @@ def off_centre(R):
     return lambda s, a: R.score(s, a) - R.score(s, R.first(s))
 
 
-def error_exists(mdp, policy):
+def error_exists(R):
     """Return why the mean squared error of a critic is infinite, if it is."""
-    if isinstance(mdp, LinearQuadraticMDP):
-        drift = mdp.drift + mdp.control * float(np.asarray(policy.gain))
-        if mdp.discount * drift**4 >= 1:
-            return (
-                f"discount * drift^4 is {mdp.discount * drift**4:g}; expected below 1, or the mean squared "
-                "error of every critic is infinite"
-            )
-    return ""
+    share = R.growth(4)
+    if share < 1:
+        return ""
+    return (
+        f"discount * drift^4 is {share:g}; expected below 1, or the mean squared error of every critic is "
+        "infinite"
+    )
 
 
-def cube_exists(mdp, policy):
+def cube_exists(R):
     """Return why the mean of |x|^3 is infinite, or nearly so, if it is."""
-    if isinstance(mdp, LinearQuadraticMDP):
-        share = mdp.discount * abs(mdp.drift + mdp.control * float(np.asarray(policy.gain))) ** 3
-        if share > _CUBE:
-            return (
-                f"discount * |drift|^3 is {share:g}; expected at most {_CUBE:g}, or the error of a critic "
-                "times its slope has no mean, or one that no sum over time comes to"
-            )
-    return ""
+    share = R.growth(3)
+    if share <= _CUBE:
+        return ""
+    return (
+        f"discount * |drift|^3 is {share:g}; expected at most {_CUBE:g}, or the error of a critic times its "
+        "slope has no mean, or one that no sum over time comes to"
+    )
 
 
 def _slope_in_weights(R, w):
@@ -97,55 +94,9 @@ def _stationarity(R, Q):
     return tuple(R.over_time(slope_here(R, _missed(R, w, Q))) for w in _two_weights(R))
 
 
-def _slope_of_error(R):
-    """Return 0, and minus half the slope of the error at other weights, by differences."""
-    w = _two_weights(R)[1]
-    rise = _error_around(R, w).reshape(2, -1)
-    step = R.size("weights")
-    slope = (rise[0] - rise[1]) / (2 * step) if step else np.zeros(len(w))
-    return np.zeros(len(w)), -0.5 * slope
-
-
 def _missed_times(R, slope):
     """Return the integral of (Q - Q_w) times a slope, at the best weights and at others."""
     return tuple(R.over_visits(R.over_actions(product(_missed(R, w, R.Q), slope))) for w in _two_weights(R))
-
-
-def _next_score(R):
-    """Return the mean of the critic times the score of the next action in the present state."""
-    Q = critic(R, best_weights(R))
-
-    def mistaken(s, a):
-        following, weights = R.followers(s, a)
-        action, share = R.actions(following)
-        here = np.broadcast_to(s[..., None, None], action.shape)
-        scores = R.score(here, action)
-        return (weights[..., None] * (share[..., None] * scores).sum(-2)).sum(-2)
-
-    return R.over_visits(R.over_actions(product(Q, mistaken)))
-
-
-def _poor_values(R):
-    """Return some function of the state, as an estimate of V: what the policy earns in one step."""
-    if isinstance(R.mdp, FiniteMDP):
-        return R.function((R.policy.probs() * R.mdp.reward).sum(-1))
-    curvature = R.mdp.state_cost + R.mdp.action_cost * np.asarray(R.policy.gain) ** 2
-    return Quadratic(-np.reshape(curvature, (1, 1)), np.array(0.0))
-
-
-def _advantage_estimate(R):
-    """Return A(s, a; w, v) in the form that `estimators` takes."""
-    Q = compatible_values(R.policy, best_weights(R))
-    if isinstance(R.mdp, FiniteMDP):
-        return Q - _poor_values(R)(np.arange(R.mdp.n_states))[:, None]
-    v = _poor_values(R)
-    return Quadratic(Q.matrix + np.diag([-v.matrix[0, 0], 0.0]), Q.constant - v.constant)
-
-
-def _baseline_of_next(R):
-    """Return the gradient when the value of the next state is taken off."""
-    Q, v = critic(R, best_weights(R)), R.over_next(_poor_values(R))
-    return R.over_visits(slope_here(R, lambda s, a: Q(s, a) - v(s, a)))
 
 
 def _sum_of_parts(R, score):
@@ -167,239 +118,360 @@ def _critic_and_advantage(R, f):
     return R.over_actions(f)(R.states), R.over_visits(slope_here(R, f))
 
 
-FORMULAS = [
-    Formula(
-        id="17.1",
-        slide="S17",
-        title="the critic is compatible with the policy",
-        kind="condition",
-        statement=r"""\frac{\partial Q(s, a; w)}{\partial w}
+def left_17_1(R):
+    """differences of the critic in w"""
+    return _slope_in_weights(R, best_weights(R))(*R.pairs)
+
+
+def right_17_1(R):
+    """differences of log pi in theta"""
+    return R.slope_of_log(*R.pairs)
+
+
+def mistaken_17_1(R):
+    """features less those of the first action, not centred"""
+    return off_centre(R)(*R.pairs)
+
+
+formula_17_1 = stated(
+    "17.1",
+    "the critic is compatible with the policy",
+    r"""\frac{\partial Q(s, a; w)}{\partial w}
 = \frac{\partial \log \pi(s, a; \theta)}{\partial \theta}""",
-        left_route="differences of the critic in w",
-        right_route="differences of log pi in theta",
-        left=along(lambda R: _slope_in_weights(R, best_weights(R))(*R.pairs)),
-        right=along(lambda R: R.slope_of_log(*R.pairs)),
-        sizes=("score",),
-        within=DIFFERENCES,
-        mutation="features less those of the first action, not centred",
-        mistaken=along(lambda R: off_centre(R)(*R.pairs)),
-    ),
-    Formula(
-        id="17.2",
-        slide="S17",
-        title="the critic's weights minimise the mean squared error",
-        kind="condition",
-        statement=r"""w = \arg\min \epsilon, \quad \epsilon(w) = \int_S \rho^\pi(s) \int_A \pi(s, a; \theta)
+    (left_17_1, right_17_1, mistaken_17_1),
+    kind="condition",
+    sizes=("score",),
+    within=DIFFERENCES,
+)
+
+
+def left_17_2(R):
+    """rise of the error to either side of w"""
+    return _error_around(R, best_weights(R))
+
+
+def right_17_2(R):
+    """the error's curvature, by Fisher"""
+    return R.size("weights") ** 2 * np.tile(np.diag(fisher_information(R.mdp, R.policy)), 2)
+
+
+def mistaken_17_2(R):
+    """fitted with every state counted once, rho left out"""
+    return _error_around(R, unweighted_fit(R))
+
+
+formula_17_2 = stated(
+    "17.2",
+    "the critic's weights minimise the mean squared error",
+    r"""w = \arg\min \epsilon, \quad \epsilon(w) = \int_S \rho^\pi(s) \int_A \pi(s, a; \theta)
 \big( Q^\pi(s, a) - Q(s, a; w) \big)^2 \, da \, ds""",
-        left_route="rise of the error to either side of w",
-        right_route="the error's curvature, by Fisher",
-        left=along(lambda R: _error_around(R, best_weights(R))),
-        right=along(
-            lambda R: R.size("weights") ** 2 * np.tile(np.diag(fisher_information(R.mdp, R.policy)), 2)
-        ),
-        sizes=("square",),
-        mutation="fitted with every state counted once, rho left out",
-        mistaken=along(lambda R: _error_around(R, unweighted_fit(R))),
-        obstacle=error_exists,
-    ),
-    Formula(
-        id="17.3",
-        slide="S17",
-        title="the compatible critic gives the exact gradient",
-        kind="identity",
-        statement=r"""\frac{\partial J}{\partial \theta} = \int_S \rho^\pi(s) \int_A
+    (left_17_2, right_17_2, mistaken_17_2),
+    kind="condition",
+    sizes=("square",),
+    obstacle=unless(error_exists),
+)
+
+
+def left_17_3(R):
+    """the theorem with Q, by linear solves"""
+    return policy_gradient(R.mdp, R.policy)
+
+
+def right_17_3(R):
+    """critic fitted to sums over time"""
+    return R.over_visits(slope_here(R, lambda s, a: R.score(s, a) @ R.fit(R.Q)))
+
+
+def mistaken_17_3(R):
+    """critic fitted with every state counted once"""
+    return R.over_visits(slope_here(R, lambda s, a: R.score(s, a) @ unweighted_fit(R)))
+
+
+formula_17_3 = stated(
+    "17.3",
+    "the compatible critic gives the exact gradient",
+    r"""\frac{\partial J}{\partial \theta} = \int_S \rho^\pi(s) \int_A
 \frac{\partial \pi(s, a; \theta)}{\partial \theta} \, Q(s, a; w) \, da \, ds""",
-        left_route="the theorem with Q, by linear solves",
-        right_route="critic fitted to sums over time",
-        left=policy_gradient,
-        right=along(lambda R: R.over_visits(slope_here(R, lambda s, a: R.score(s, a) @ R.fit(R.Q)))),
-        sizes=("gradient",),
-        mutation="critic fitted with every state counted once",
-        mistaken=along(
-            lambda R: R.over_visits(slope_here(R, lambda s, a: R.score(s, a) @ unweighted_fit(R)))
-        ),
-    ),
-    Formula(
-        id="18.1",
-        slide="S18",
-        title="at the minimum the error is stationary",
-        kind="identity",
-        statement=r"""-\frac12 \frac{\partial \epsilon}{\partial w} = \int_S \rho^\pi \int_A \pi \,
+    (left_17_3, right_17_3, mistaken_17_3),
+)
+
+
+def left_18_1(R):
+    """the integral, Q by a solve; also beside w"""
+    return _stationarity(R, room_Q(R))
+
+
+def right_18_1(R):
+    """zero; differences of the error"""
+    w = _two_weights(R)[1]
+    rise = _error_around(R, w).reshape(2, -1)
+    step = R.size("weights")
+    slope = (rise[0] - rise[1]) / (2 * step) if step else np.zeros(len(w))
+    return np.zeros(len(w)), -0.5 * slope
+
+
+def mistaken_18_1(R):
+    """the immediate reward in place of Q"""
+    return _stationarity(R, R.reward)
+
+
+formula_18_1 = stated(
+    "18.1",
+    "at the minimum the error is stationary",
+    r"""-\frac12 \frac{\partial \epsilon}{\partial w} = \int_S \rho^\pi \int_A \pi \,
 \big( Q^\pi - Q(\cdot\,; w) \big) \frac{\partial Q(\cdot\,; w)}{\partial w} = 0""",
-        left_route="the integral, Q by a solve; also beside w",
-        right_route="zero; differences of the error",
-        left=along(lambda R: _stationarity(R, room_Q(R))),
-        right=along(_slope_of_error),
-        sizes=("gradient", "gradient"),
-        mutation="the immediate reward in place of Q",
-        mistaken=along(lambda R: _stationarity(R, R.reward)),
-        obstacle=error_exists,
-    ),
-    Formula(
-        id="18.2",
-        slide="S18",
-        title="(17.1) put in",
-        kind="identity",
-        statement=r"""\int_S \rho^\pi \int_A \pi \, \big( Q^\pi - Q(\cdot\,; w) \big)
+    (left_18_1, right_18_1, mistaken_18_1),
+    sizes=("gradient", "gradient"),
+    obstacle=unless(error_exists),
+)
+
+
+def left_18_2(R):
+    """differences of the critic in w"""
+    return _missed_times(R, _slope_in_weights(R, best_weights(R)))
+
+
+def right_18_2(R):
+    """differences of log pi; also beside w"""
+    return (0.0 * best_weights(R), _missed_times(R, R.slope_of_log)[1])
+
+
+def mistaken_18_2(R):
+    """features less those of the first action, not centred"""
+    return _missed_times(R, off_centre(R))
+
+
+formula_18_2 = stated(
+    "18.2",
+    "(17.1) put in",
+    r"""\int_S \rho^\pi \int_A \pi \, \big( Q^\pi - Q(\cdot\,; w) \big)
 \frac{\partial Q(\cdot\,; w)}{\partial w} = \int_S \rho^\pi \int_A \pi \, \big( Q^\pi - Q(\cdot\,; w) \big)
 \frac{\partial \log \pi}{\partial \theta} = 0""",
-        left_route="differences of the critic in w",
-        right_route="differences of log pi; also beside w",
-        left=along(lambda R: _missed_times(R, _slope_in_weights(R, best_weights(R)))),
-        right=along(lambda R: (0.0 * best_weights(R), _missed_times(R, R.slope_of_log)[1])),
-        sizes=("gradient", "gradient"),
-        within=DIFFERENCES,
-        mutation="features less those of the first action, not centred",
-        mistaken=along(lambda R: _missed_times(R, off_centre(R))),
-        obstacle=cube_exists,
-    ),
-    Formula(
-        id="18.3",
-        slide="S18",
-        title="so Q and its critic weigh the score alike",
-        kind="identity",
-        statement=r"""\int_S \rho^\pi \int_A \pi \, Q^\pi \, \frac{\partial \log \pi}{\partial \theta}
+    (left_18_2, right_18_2, mistaken_18_2),
+    sizes=("gradient", "gradient"),
+    within=DIFFERENCES,
+    obstacle=unless(cube_exists),
+)
+
+
+def left_18_3(R):
+    """Q by sums over time"""
+    return R.over_time(slope_here(R, R.Q))
+
+
+def right_18_3(R):
+    """the critic in closed form"""
+    return compatible_gradient(R.mdp, R.policy, best_weights(R))
+
+
+def mistaken_18_3(R):
+    """critic fitted to the immediate reward"""
+    return compatible_gradient(R.mdp, R.policy, R.fit(R.reward))
+
+
+formula_18_3 = stated(
+    "18.3",
+    "so Q and its critic weigh the score alike",
+    r"""\int_S \rho^\pi \int_A \pi \, Q^\pi \, \frac{\partial \log \pi}{\partial \theta}
 = \int_S \rho^\pi \int_A \pi \, Q(\cdot\,; w) \, \frac{\partial \log \pi}{\partial \theta}""",
-        left_route="Q by sums over time",
-        right_route="the critic in closed form",
-        left=along(lambda R: R.over_time(slope_here(R, R.Q))),
-        right=along(lambda R: compatible_gradient(R.mdp, R.policy, best_weights(R))),
-        sizes=("gradient",),
-        mutation="critic fitted to the immediate reward",
-        mistaken=along(lambda R: compatible_gradient(R.mdp, R.policy, R.fit(R.reward))),
-    ),
-    Formula(
-        id="19.1",
-        slide="S19",
-        title="the left side is the gradient, as d pi = pi d log pi",
-        kind="identity",
-        statement=r"""\int_S \rho^\pi \int_A \pi \, Q^\pi \, \frac{\partial \log \pi}{\partial \theta}
+    (left_18_3, right_18_3, mistaken_18_3),
+)
+
+
+def left_19_1(R):
+    """sums over time; pi times score"""
+    return (R.over_visits(slope_here(R, R.Q)), product(R.prob, R.score)(*R.pairs))
+
+
+def right_19_1(R):
+    """differences of J and of pi"""
+    return (R.slope_of_return, R.slope_of_prob(*R.pairs))
+
+
+def mistaken_19_1(R):
+    """d log pi in place of d pi"""
+    return (None, R.slope_of_log(*R.pairs))
+
+
+formula_19_1 = stated(
+    "19.1",
+    "the left side is the gradient, as d pi = pi d log pi",
+    r"""\int_S \rho^\pi \int_A \pi \, Q^\pi \, \frac{\partial \log \pi}{\partial \theta}
 = \frac{\partial J}{\partial \theta}, \qquad
 \pi \, \frac{\partial \log \pi}{\partial \theta} = \frac{\partial \pi}{\partial \theta}""",
-        left_route="sums over time; pi times score",
-        right_route="differences of J and of pi",
-        left=along(
-            lambda R: (R.over_visits(slope_here(R, R.Q)), product(R.prob, R.score)(*R.pairs)),
-        ),
-        right=along(lambda R: (R.slope_of_return, R.slope_of_prob(*R.pairs))),
-        sizes=("gradient", "score"),
-        within=DIFFERENCES,
-        mutation="d log pi in place of d pi",
-        mistaken=along(lambda R: (None, R.slope_of_log(*R.pairs))),
-    ),
-    Formula(
-        id="19.2",
-        slide="S19",
-        title="hence the critic may stand for Q",
-        kind="identity",
-        statement=r"""\frac{\partial J}{\partial \theta} = \int_S \rho^\pi(s) \int_A
+    (left_19_1, right_19_1, mistaken_19_1),
+    sizes=("gradient", "score"),
+    within=DIFFERENCES,
+)
+
+
+def left_19_2(R):
+    """differences of J"""
+    return R.slope_of_return
+
+
+def right_19_2(R):
+    """exact critic, d pi by differences"""
+    return R.over_visits(R.over_actions(product(critic(R, best_weights(R)), R.slope_of_log)))
+
+
+def mistaken_19_2(R):
+    """rho normalised"""
+    return R.over_visits(R.over_actions(product(critic(R, best_weights(R)), R.score))) / R.mass
+
+
+formula_19_2 = stated(
+    "19.2",
+    "hence the critic may stand for Q",
+    r"""\frac{\partial J}{\partial \theta} = \int_S \rho^\pi(s) \int_A
 \frac{\partial \pi(s, a; \theta)}{\partial \theta} \, Q(s, a; w) \, da \, ds \quad \text{(17.3)}""",
-        left_route="differences of J",
-        right_route="exact critic, d pi by differences",
-        left=along(lambda R: R.slope_of_return),
-        right=along(
-            lambda R: R.over_visits(R.over_actions(product(critic(R, best_weights(R)), R.slope_of_log)))
-        ),
-        sizes=("gradient",),
-        within=DIFFERENCES,
-        mutation="rho normalised",
-        mistaken=along(
-            lambda R: R.over_visits(R.over_actions(product(critic(R, best_weights(R)), R.score))) / R.mass
-        ),
-    ),
-    Formula(
-        id="20.1",
-        slide="S20",
-        title="the sampled gradient is unbiased",
-        kind="algorithm",
-        statement=r"""E\Big[ \sum_t \gamma^t \,
+    (left_19_2, right_19_2, mistaken_19_2),
+    within=DIFFERENCES,
+)
+
+
+def left_20_1(R):
+    """exact mean of the estimator"""
+    return ActionValues(compatible_values(R.policy, best_weights(R))).expectation(R.mdp, R.policy)
+
+
+def right_20_1(R):
+    """differences of J"""
+    return R.slope_of_return
+
+
+def mistaken_20_1(R):
+    """score of the next action at the present state"""
+    Q = critic(R, best_weights(R))
+
+    def mistaken(s, a):
+        following, weights = R.followers(s, a)
+        action, share = R.actions(following)
+        here = np.broadcast_to(s[..., None, None], action.shape)
+        scores = R.score(here, action)
+        return (weights[..., None] * (share[..., None] * scores).sum(-2)).sum(-2)
+
+    return R.over_visits(R.over_actions(product(Q, mistaken)))
+
+
+formula_20_1 = stated(
+    "20.1",
+    "the sampled gradient is unbiased",
+    r"""E\Big[ \sum_t \gamma^t \,
 \frac{\partial \log \pi(s_t, a_t; \theta)}{\partial \theta} \, Q(s_t, a_t; w) \Big]
 = \frac{\partial J}{\partial \theta}""",
-        left_route="exact mean of the estimator",
-        right_route="differences of J",
-        left=along(
-            lambda R: ActionValues(compatible_values(R.policy, best_weights(R))).expectation(R.mdp, R.policy)
-        ),
-        right=along(lambda R: R.slope_of_return),
-        sizes=("gradient",),
-        within=DIFFERENCES,
-        mutation="score of the next action at the present state",
-        mistaken=along(_next_score),
-    ),
-    Formula(
-        id="20.2",
-        slide="S20",
-        title="with the advantage in place of Q it still is",
-        kind="algorithm",
-        statement=r"""E\Big[ \sum_t \gamma^t \, \frac{\partial \log \pi(s_t, a_t; \theta)}{\partial \theta} \,
+    (left_20_1, right_20_1, mistaken_20_1),
+    kind="algorithm",
+    within=DIFFERENCES,
+)
+
+
+def left_20_2(R):
+    """exact mean of the estimator, poor V"""
+    return Advantages(R.rooms.poor_advantages(best_weights(R))).expectation(R.mdp, R.policy)
+
+
+def right_20_2(R):
+    """differences of J"""
+    return R.slope_of_return
+
+
+def mistaken_20_2(R):
+    """the next state's value taken off, which depends on the action"""
+    Q, v = critic(R, best_weights(R)), R.over_next(R.rooms.poor_values)
+    return R.over_visits(slope_here(R, lambda s, a: Q(s, a) - v(s, a)))
+
+
+formula_20_2 = stated(
+    "20.2",
+    "with the advantage in place of Q it still is",
+    r"""E\Big[ \sum_t \gamma^t \, \frac{\partial \log \pi(s_t, a_t; \theta)}{\partial \theta} \,
 A(s_t, a_t; w, v) \Big] = \frac{\partial J}{\partial \theta}, \quad A(s, a; w, v) = Q(s, a; w) - V(s; v)""",
-        left_route="exact mean of the estimator, poor V",
-        right_route="differences of J",
-        left=along(lambda R: Advantages(_advantage_estimate(R)).expectation(R.mdp, R.policy)),
-        right=along(lambda R: R.slope_of_return),
-        sizes=("gradient",),
-        within=DIFFERENCES,
-        mutation="the next state's value taken off, which depends on the action",
-        mistaken=along(_baseline_of_next),
-    ),
-    Formula(
-        id="20.3",
-        slide="S20",
-        title="a function of the state adds no bias",
-        kind="identity",
-        statement=r"""\int_S \rho^\pi(s) \int_A
+    (left_20_2, right_20_2, mistaken_20_2),
+    kind="algorithm",
+    within=DIFFERENCES,
+)
+
+
+def left_20_3(R):
+    """the integral, d pi by differences"""
+    return R.over_visits(
+        R.over_actions(product(lambda s, a: R.rooms.poor_values(s) + 0.0 * a, R.slope_of_log))
+    )
+
+
+def right_20_3(R):
+    """zero"""
+    return np.zeros(len(R.policy.parameters))
+
+
+def mistaken_20_3(R):
+    """a baseline that depends on the action: V of the next state"""
+    return R.over_visits(slope_here(R, R.over_next(R.rooms.poor_values)))
+
+
+formula_20_3 = stated(
+    "20.3",
+    "a function of the state adds no bias",
+    r"""\int_S \rho^\pi(s) \int_A
 \frac{\partial \pi(s, a; \theta)}{\partial \theta} V(s; v) \, da \, ds
 = \int_S \rho^\pi(s) V(s; v) \frac{\partial}{\partial \theta} \Big( \int_A \pi \, da \Big) ds = 0""",
-        left_route="the integral, d pi by differences",
-        right_route="zero",
-        left=along(
-            lambda R: R.over_visits(
-                R.over_actions(product(lambda s, a: _poor_values(R)(s) + 0.0 * a, R.slope_of_log))
-            )
-        ),
-        right=along(lambda R: np.zeros(len(R.policy.parameters))),
-        sizes=("gradient",),
-        within=DIFFERENCES,
-        mutation="a baseline that depends on the action: V of the next state",
-        mistaken=along(lambda R: R.over_visits(slope_here(R, R.over_next(_poor_values(R))))),
-    ),
-    Formula(
-        id="21.1",
-        slide="S21",
-        title="a critic that is linear in the score",
-        kind="definition",
-        statement=r"""Q(s, a; w) = \sum_i \phi_i(s, a) \, w_i
+    (left_20_3, right_20_3, mistaken_20_3),
+    within=DIFFERENCES,
+)
+
+
+def left_21_1(R):
+    """the critic in closed form"""
+    return critic(R, best_weights(R))(*R.pairs)
+
+
+def right_21_1(R):
+    """a sum, score by differences"""
+    return _sum_of_parts(R, R.slope_of_log)
+
+
+def mistaken_21_1(R):
+    """features less those of the first action, not centred"""
+    return _sum_of_parts(R, off_centre(R))
+
+
+formula_21_1 = stated(
+    "21.1",
+    "a critic that is linear in the score",
+    r"""Q(s, a; w) = \sum_i \phi_i(s, a) \, w_i
 = \sum_i \frac{\partial \log \pi(s, a; \theta)}{\partial \theta_i} \, w_i""",
-        left_route="the critic in closed form",
-        right_route="a sum, score by differences",
-        left=along(lambda R: critic(R, best_weights(R))(*R.pairs)),
-        right=along(lambda R: _sum_of_parts(R, R.slope_of_log)),
-        sizes=("return",),
-        within=DIFFERENCES,
-        mutation="features less those of the first action, not centred",
-        mistaken=along(lambda R: _sum_of_parts(R, off_centre(R))),
-    ),
-    Formula(
-        id="21.2",
-        slide="S21",
-        title="it has mean zero, and so approximates the advantage",
-        kind="identity",
-        statement=r"""\int_A \pi(s, a; \theta) \, Q(s, a; w) \, da
+    (left_21_1, right_21_1, mistaken_21_1),
+    kind="definition",
+    sizes=("return",),
+    within=DIFFERENCES,
+)
+
+
+def left_21_2(R):
+    """mean of the critic; its part along SC"""
+    return _critic_and_advantage(R, critic(R, best_weights(R)))
+
+
+def right_21_2(R):
+    """differences; the advantage along SC"""
+    return (
+        _slope_of_one(R),
+        R.over_time(slope_here(R, R.function(advantages(R.mdp, R.policy)))),
+    )
+
+
+def mistaken_21_2(R):
+    """features less those of the first action, not centred"""
+    return (R.over_actions(lambda s, a: off_centre(R)(s, a) @ best_weights(R))(R.states), None)
+
+
+formula_21_2 = stated(
+    "21.2",
+    "it has mean zero, and so approximates the advantage",
+    r"""\int_A \pi(s, a; \theta) \, Q(s, a; w) \, da
 = \sum_i w_i \frac{\partial}{\partial \theta_i} \int_A \pi(s, a; \theta) \, da = 0""",
-        left_route="mean of the critic; its part along SC",
-        right_route="differences; the advantage along SC",
-        left=along(lambda R: _critic_and_advantage(R, critic(R, best_weights(R)))),
-        right=along(
-            lambda R: (
-                _slope_of_one(R),
-                R.over_time(slope_here(R, R.function(advantages(R.mdp, R.policy)))),
-            )
-        ),
-        sizes=("return", "gradient"),
-        within=DIFFERENCES,
-        mutation="features less those of the first action, not centred",
-        mistaken=along(
-            lambda R: (R.over_actions(lambda s, a: off_centre(R)(s, a) @ best_weights(R))(R.states), None)
-        ),
-    ),
-]
+    (left_21_2, right_21_2, mistaken_21_2),
+    sizes=("return", "gradient"),
+    within=DIFFERENCES,
+)

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+import re
 import textwrap
+from pathlib import Path
 
-from pgtlab.slides import points_on_critics, points_on_values, s07_s08, s09_s15, s17_s21, s22_s23
-from pgtlab.slides.formula import routes
+from pgtlab.slides.formula import Formula, routes
+from pgtlab.slides.places import places
 
-_TOPICS = (s07_s08, s09_s15, s17_s21, s22_s23, points_on_critics, points_on_values)
+
+def _topics():
+    """Return the files that state formulas, in the order of the slides, then of what is beyond them."""
+    names = [each.name for each in pkgutil.iter_modules([str(Path(__file__).parent)])]
+    numbered = sorted(
+        (each for each in names if re.match(r"[a-z]\d", each)), key=lambda each: (each[0] != "s", each)
+    )
+    points = sorted(each for each in names if each.startswith("points"))
+    return [importlib.import_module(f"pgtlab.slides.{each}") for each in numbered + points]
 
 
 def _number(formula):
-    """Return the number of a point, and 0 for a formula of the slides."""
+    """Return the number of a point, and 0 for a formula with a label."""
     return int(formula.id.removeprefix("point ")) if formula.id.startswith("point") else 0
 
 
+_STATED = [each for topic in _topics() for each in vars(topic).values() if isinstance(each, Formula)]
+
 #: Every formula by its label, in the order of the slides; then the points that these leave out.
-FORMULAS = {
-    formula.id: formula
-    for formula in sorted((each for topic in _TOPICS for each in topic.FORMULAS), key=_number)
-}
+FORMULAS = {formula.id: formula for formula in sorted(_STATED, key=_number)}
 
 #: Widths of the columns of the table: label, both routes, verdict.
 _WIDTHS = (8, 26, 26, 12)
@@ -57,9 +68,40 @@ def check(id, mdp, policy):
     >>> print(check("10.1", *short_corridor()))
     (10.1) the left side [-12.0, -12.0] and the right side [-12.0, -12.0] agree within 1e-10
     """
+    return _stated(id).check(mdp, policy)
+
+
+def _stated(id):
     if id not in FORMULAS:
         raise KeyError(f"there is no formula {id!r}; expected one of {', '.join(FORMULAS)}")
-    return FORMULAS[id].check(mdp, policy)
+    return FORMULAS[id]
+
+
+def where(id):
+    """Say where a formula is in the package: its two sides, its mistake, and the lines of its proof.
+
+    Parameters
+    ----------
+    id : str
+        A label, such as ``"9.1"`` or ``"point 4"``.
+
+    Returns
+    -------
+    dict
+        For the name of each function its file and line. The last is of `letters`, in the file of the same
+        name, and is missing where SymPy is not installed.
+
+    Raises
+    ------
+    KeyError
+        If there is no formula of that label.
+
+    Examples
+    --------
+    >>> list(where("9.1"))
+    ['left_9_1', 'right_9_1', 'mistaken_9_1', 'lines_9_1']
+    """
+    return places(_stated(id))
 
 
 def check_all(mdp, policy):

@@ -4,6 +4,7 @@ In the book build the page carries every frame of the sliders' grid and answers 
 live kernel the same call gives ipywidgets sliders that redraw in Python.
 """
 
-from pgtlab.widgets.explorer import Explorer, explore
+from pgtlab.widgets.choice import explore
+from pgtlab.widgets.explorer import Explorer
 
 __all__ = ["Explorer", "explore"]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
 from weakref import WeakSet
 
 from pgtlab.widgets.sliders import name_of
@@ -13,10 +11,10 @@ from pgtlab.widgets.sliders import name_of
 _FAMILIES = re.compile(r"'DejaVu Sans'(?:, *(?:'[^']*'|[A-Za-z-]+))*")
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _TAG = re.compile(r"<[^<>]*>")
-_seen: WeakSet = WeakSet()  # figures that were drawn before
+_seen = WeakSet()  # figures that were drawn before
 
 
-def svg_frame(draw: Callable, values: Mapping[str, Any], identity: str) -> str:
+def svg_frame(draw, values, identity):
     """Draw a frame and return its SVG, with ids that begin afresh for each `identity`.
 
     Parameters
@@ -32,7 +30,7 @@ def svg_frame(draw: Callable, values: Mapping[str, Any], identity: str) -> str:
     return clean_svg(svg.decode())
 
 
-def png_frame(draw: Callable, values: Mapping[str, Any], identity: str, dpi: float = 150) -> bytes:
+def png_frame(draw, values, identity, dpi=150):
     """Draw a frame and return it as PNG, for pages that cannot hold SVG."""
     metadata = {"Software": None}
     return drawn(
@@ -40,7 +38,7 @@ def png_frame(draw: Callable, values: Mapping[str, Any], identity: str, dpi: flo
     )
 
 
-def drawn(draw: Callable, values: Mapping[str, Any], identity: str, save: Callable) -> bytes:
+def drawn(draw, values, identity, save):
     """Call `draw` with every setting and every open figure of the caller left as it was."""
     import matplotlib
     import matplotlib.pyplot as plt
@@ -83,7 +81,7 @@ def drawn(draw: Callable, values: Mapping[str, Any], identity: str, save: Callab
             plt.close(number)
 
 
-def clean_svg(text: str) -> str:
+def clean_svg(text):
     """Matplotlib's SVG file, made fit to stand in a page and short.
 
     Without prologue, metadata, comments and the ids of groups, which would stand twice in a page; the
@@ -97,7 +95,7 @@ def clean_svg(text: str) -> str:
     return text.replace("<defs></defs>", "")
 
 
-def _clean_tag(match: re.Match) -> str:
+def _clean_tag(match):
     tag = match[0]
     if tag.startswith("<svg"):
         tag = re.sub(r' (?:xmlns:xlink|version)="[^"]*"', "", tag)
@@ -113,7 +111,7 @@ def _clean_tag(match: re.Match) -> str:
     return re.sub(r"[ \t]*\n[ \t]*", "\n", tag).replace('\n"', '"')
 
 
-def _short_number(match: re.Match) -> str:
+def _short_number(match):
     number = float(match[0])
     short = f"{number:.2f}" if abs(number) >= 1 else f"{number:.3g}"
     if "." in short and "e" not in short:
@@ -121,5 +119,5 @@ def _short_number(match: re.Match) -> str:
     return "0" if short in ("-0", "0") else short
 
 
-def _call(draw: Callable, values: Mapping[str, Any]) -> str:
+def _call(draw, values):
     return f"{name_of(draw)}({', '.join(f'{key}={value!r}' for key, value in values.items())})"

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable
-from typing import Any
 
 from pgtlab.widgets.explorer import Explorer
-from pgtlab.widgets.sliders import Slider
 from pgtlab.widgets.static import figure_label
 
 _FINER = 10  # steps of a slider between two grid values
@@ -27,7 +24,7 @@ class LiveExplorer(Explorer):
         Figure and sliders together.
     """
 
-    def __init__(self, draw: Callable, sliders: tuple[Slider, ...], label: str, identity: str) -> None:
+    def __init__(self, draw, sliders, label, identity):
         super().__init__(draw, sliders, label, identity)
         svg = self.svg()  # an error at the initial values belongs to the cell, not into the figure
         try:
@@ -44,11 +41,11 @@ class LiveExplorer(Explorer):
         for control in self.controls.values():
             control.observe(self._redraw, names="value")
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **options):
         bundle = dict(self.box._repr_mimebundle_(**options) or {})
         return {**bundle, "text/plain": repr(self)}
 
-    def _redraw(self, _: Any = None) -> None:
+    def _redraw(self, _=None):
         values = {argument: control.value for argument, control in self.controls.items()}
         try:
             self.figure.value = self._figure_html(self.svg(**values), values)
@@ -58,7 +55,7 @@ class LiveExplorer(Explorer):
                 f"{html.escape(str(error))}</pre>"
             )
 
-    def _figure_html(self, svg: str, values: dict[str, Any]) -> str:
+    def _figure_html(self, svg, values):
         svg = svg.replace('<svg style="', '<svg style="max-width: 100%; height: auto; ', 1)
         return (
             '<div role="img" style="background: white; width: fit-content; max-width: 100%" '
@@ -66,7 +63,7 @@ class LiveExplorer(Explorer):
         )
 
 
-def _control(ipywidgets: Any, slider: Slider) -> Any:
+def _control(ipywidgets, slider):
     value, low, high, n = slider.values[slider.start], slider.values[0], slider.values[-1], len(slider)
     wide = {
         "description": slider.name,

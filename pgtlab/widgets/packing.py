@@ -7,12 +7,11 @@ import itertools
 import json
 import re
 import zlib
-from collections.abc import Sequence
 
 _JOINT = re.compile(r"(?<=>)(?=<)|(?<=\n)")
 
 
-def pack(frames: Sequence[str]) -> str:
+def pack(frames):
     """Pack SVG frames into one text of letters, digits, `+`, `/` and `=`.
 
     A frame is cut into pieces, one a tag or a line of a path. Frames of one figure differ in few of them, so
@@ -21,7 +20,7 @@ def pack(frames: Sequence[str]) -> str:
     is a list with the number of the first frame's piece and then the steps from frame to frame.
     """
     cut = [_JOINT.split(frame) for frame in frames]
-    number: dict[str, int] = {}
+    number = {}
     columns = []
     for column in itertools.zip_longest(*cut, fillvalue=""):
         numbers = [number.setdefault(piece, len(number)) for piece in column]
@@ -32,7 +31,7 @@ def pack(frames: Sequence[str]) -> str:
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
-def unpack(packed: str, n_frames: int) -> list[str]:
+def unpack(packed, n_frames):
     """The SVG frames of a packed text; the page's script does the same."""
     table = json.loads(zlib.decompress(base64.b64decode(packed)))
     columns = [
@@ -42,7 +41,7 @@ def unpack(packed: str, n_frames: int) -> list[str]:
     return ["".join(table["pieces"][column[k]] for column in columns) for k in range(n_frames)]
 
 
-def count_pieces(frames: Sequence[str]) -> tuple[int, int]:
+def count_pieces(frames):
     """How many pieces the longest frame has, and how many of them differ between frames."""
     cut = [_JOINT.split(frame) for frame in frames]
     columns = list(itertools.zip_longest(*cut, fillvalue=""))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 
@@ -51,15 +50,15 @@ class Slider:
     digits: int
     start: int
 
-    def __len__(self) -> int:
+    def __len__(self):
         return len(self.values)
 
-    def text(self, value: Any) -> str:
+    def text(self, value):
         """A value of the slider, on the grid or off it, as the reader sees it."""
         return number_text(value, self.digits) if _is_number(value) else str(value)
 
 
-def number_text(value: float, digits: int = 3) -> str:
+def number_text(value, digits=3):
     """A number in at most `digits` significant digits, with a true minus sign and no idle zeros.
 
     Examples
@@ -85,11 +84,11 @@ def number_text(value: float, digits: int = 3) -> str:
 
 
 def sliders_of(
-    draw: Callable,
-    ranges: Mapping[str, Any],
-    start: Mapping[str, Any] | None,
-    names: Mapping[str, str] | None,
-) -> tuple[Slider, ...]:
+    draw,
+    ranges,
+    start,
+    names,
+):
     """Check the ranges of `explore` against the drawing function and make its sliders."""
     call = f"explore({name_of(draw)})"
     if not ranges:
@@ -126,13 +125,13 @@ def sliders_of(
     return sliders
 
 
-def name_of(draw: Callable) -> str:
+def name_of(draw):
     """The name of the drawing function in errors and texts."""
     name = getattr(draw, "__name__", None) or type(draw).__name__
     return "lambda" if name == "<lambda>" else name
 
 
-def _check_arguments(draw: Callable, ranges: Mapping[str, Any], call: str) -> None:
+def _check_arguments(draw, ranges, call):
     parameters = inspect.signature(draw).parameters.values()
     by_name = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
@@ -153,9 +152,7 @@ def _check_arguments(draw: Callable, ranges: Mapping[str, Any], call: str) -> No
             )
 
 
-def _slider(
-    argument: str, spec: Any, start: Mapping[str, Any], names: Mapping[str, str], call: str
-) -> Slider:
+def _slider(argument, spec, start, names, call):
     where = f"{call}: {argument}"
     kind, values = _grid(spec, where)
     digits = 3
@@ -174,7 +171,7 @@ def _slider(
     return Slider(argument, name, kind, values, texts, digits, at)
 
 
-def _grid(spec: Any, where: str) -> tuple[str, tuple]:
+def _grid(spec, where):
     if isinstance(spec, tuple) and not all(isinstance(entry, str) for entry in spec):
         return _range(spec, where)
     if isinstance(spec, np.ndarray):
@@ -197,7 +194,7 @@ def _grid(spec: Any, where: str) -> tuple[str, tuple]:
     return "choice", values
 
 
-def _range(spec: tuple, where: str) -> tuple[str, tuple]:
+def _range(spec, where):
     logarithmic = len(spec) == 4 and spec[3] == "log"
     if not (len(spec) == 3 or logarithmic) or not all(map(_is_number, spec[:3])):
         raise TypeError(f"{where} is {spec!r}; {_FORMS}")
@@ -218,7 +215,7 @@ def _range(spec: tuple, where: str) -> tuple[str, tuple]:
     return "linear", (float(low), *middle, float(high))
 
 
-def _nearest(value: Any, kind: str, values: tuple, where: str) -> int:
+def _nearest(value, kind, values, where):
     if kind == "choice":
         if value not in values:
             raise ValueError(f"{where} is {value!r}; expected one of {', '.join(map(repr, values))}")
@@ -231,9 +228,9 @@ def _nearest(value: Any, kind: str, values: tuple, where: str) -> int:
     return min(range(len(values)), key=lambda i: abs(values[i] - value))
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value):
     return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
 
 
-def _text(value: Any, digits: int) -> str:
+def _text(value, digits):
     return number_text(value, digits) if _is_number(value) else str(value)

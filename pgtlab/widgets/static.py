@@ -6,15 +6,12 @@ import base64
 import html
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.resources import files
-from typing import Any
 
 from pgtlab.widgets.explorer import Explorer
 from pgtlab.widgets.frames import png_frame, svg_frame
 from pgtlab.widgets.packing import count_pieces, pack
-from pgtlab.widgets.sliders import Slider
 
 MOST_PACKED = 200_000
 
@@ -24,12 +21,12 @@ class StaticExplorer(Explorer):
 
     def __init__(
         self,
-        draw: Callable,
-        sliders: tuple[Slider, ...],
-        label: str,
-        identity: str,
-        answer: Mapping[str, Any] | None = None,
-    ) -> None:
+        draw,
+        sliders,
+        label,
+        identity,
+        answer=None,
+    ):
         super().__init__(draw, sliders, label, identity)
         self.answer = {**self.start, **answer} if answer else None
         if self.answer and self.answer not in self.grid():
@@ -43,10 +40,10 @@ class StaticExplorer(Explorer):
         self._start_svg = frames[self.grid().index(self.start)]
         self._png = base64.b64encode(png_frame(draw, self.start, identity)).decode()
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **_):
         return {"text/html": self.html, "image/png": self._png, "text/plain": repr(self)}
 
-    def _check_sizes(self, frames: Sequence[str]) -> None:
+    def _check_sizes(self, frames):
         first = _size(frames[0])
         for values, frame in zip(self.grid(), frames, strict=True):
             if _size(frame) != first:
@@ -56,7 +53,7 @@ class StaticExplorer(Explorer):
                     "expected one size: give every frame the same figsize"
                 )
 
-    def _check_weight(self, frames: Sequence[str]) -> None:
+    def _check_weight(self, frames):
         if len(self.packed) <= MOST_PACKED:
             return
         pieces, moving = count_pieces(frames)
@@ -68,7 +65,7 @@ class StaticExplorer(Explorer):
         )
 
     @cached_property
-    def html(self) -> str:
+    def html(self):
         """The figure, its controls, its frames and its script, as a part of a page."""
         shown = self.values_text(self.start)
         state = {
@@ -95,7 +92,7 @@ class StaticExplorer(Explorer):
             ]
         )
 
-    def _answering_frame(self) -> list[str]:
+    def _answering_frame(self):
         if self.answer is None:
             return []
         shown = self.values_text(self.answer)
@@ -105,7 +102,7 @@ class StaticExplorer(Explorer):
             f"{frame}</div><p>And at <span>{html.escape(shown)}</span>.</p></div>"
         ]
 
-    def _control(self, slider: Slider) -> str:
+    def _control(self, slider):
         key = f"{self.identity}-{slider.argument}"
         name, text = html.escape(slider.name), html.escape(slider.texts[slider.start])
         if slider.kind == "choice":
@@ -124,22 +121,22 @@ class StaticExplorer(Explorer):
         )
 
 
-def figure_label(label: str, shown: str) -> str:
+def figure_label(label, shown):
     """The description of a figure at given values, escaped; the page's script writes the same."""
     return html.escape(f"{label.rstrip('.')}. Shown at {shown}.")
 
 
-def _size(svg: str) -> str:
+def _size(svg):
     width, height = re.search(r'viewBox="0 0 (\S+) (\S+)"', svg).groups()
     return f"{width} x {height}"
 
 
-def _json(state: dict) -> str:
+def _json(state):
     # "<" cannot end the script element, nor open a comment in it, when it is written as an escape
     return json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _resource(name: str) -> str:
+def _resource(name):
     text = files("pgtlab.widgets").joinpath(name).read_text(encoding="utf-8")
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))

@@ -360,7 +360,7 @@ def test_every_control_has_a_name_a_place_for_a_finger_and_sits_inside_the_page(
 @pytest.mark.on("phone", pages="explore_page", samples=True)
 def test_text_of_a_figure_is_large_enough_on_a_phone(seen):
     for name, scale in seen.page.eval_on_selector_all(
-        ".pgt-explore svg",
+        ".pgt-explore-figure svg",
         """all => all.map(svg => [svg.closest(".pgt-explore").id,
                                   svg.getBoundingClientRect().width / svg.viewBox.baseVal.width])""",
     ):
@@ -370,7 +370,7 @@ def test_text_of_a_figure_is_large_enough_on_a_phone(seen):
 def test_without_scripts_the_figure_stands_and_the_page_says_what_is_missing(figure_page):
     for seen in figure_page(java_script_enabled=False):
         for root in seen.page.locator(".pgt-explore").all():
-            box = root.locator("svg").bounding_box()
+            box = root.locator(".pgt-explore-figure svg").bounding_box()
             assert box["width"] > 100
             assert box["height"] > 50
             assert root.locator(".pgt-explore-note").is_visible()
@@ -389,7 +389,7 @@ def test_an_old_browser_says_so_and_shows_no_dead_sliders(figure_page):
             assert note.is_visible()
             assert "need a browser of 2023 or later" in note.inner_text()
             assert not root.locator(".pgt-explore-controls").is_visible()
-            assert root.locator("svg").is_visible()
+            assert root.locator(".pgt-explore-figure svg").is_visible()
         assert seen.errors == []
 
 
@@ -405,7 +405,7 @@ def test_on_paper_the_values_stand_in_place_of_the_sliders(figure_page):
         seen.page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
         seen.page.emulate_media(media="print")
         for root in seen.page.locator(".pgt-explore").all():
-            assert root.locator("svg").is_visible()
+            assert root.locator(".pgt-explore-figure svg").is_visible()
             assert not root.locator(".pgt-explore-controls").is_visible()
             assert not root.locator(".pgt-explore-note").is_visible()
             assert root.locator(".pgt-explore-values").is_visible()

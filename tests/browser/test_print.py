@@ -51,7 +51,7 @@ def test_what_is_too_wide_would_be_seen(printed):
 LOST = """() => {
   const needless = `script, style, noscript, button, summary, mjx-assistive-mml, a.headerlink, #ledger-filter,
     article h1, .citation > .label, .pgt-explore-controls, .pgt-explore-note, .pgt-run, .pgt-run-file,
-    .pgt-walk-controls, svg title,
+    .pgt-walk-controls, .pgt-covered-note, svg title,
     details.hide:not([open]), details.sd-dropdown:not([open])`;
   const walker = document.createTreeWalker(document.querySelector("article"), NodeFilter.SHOW_TEXT);
   const lost = [];
@@ -103,7 +103,7 @@ def test_figures_stand_whole_with_caption_and_values(seen):
         figure = root.locator("xpath=ancestor::figure")
         assert figure.evaluate("node => getComputedStyle(node).breakInside") == "avoid"
         assert 100 < figure.bounding_box()["height"] < PAPER[1]
-        drawing = root.locator("svg").bounding_box()
+        drawing = root.locator(".pgt-explore-figure svg").bounding_box()
         assert drawing["width"] > 200
         caption = figure.locator("figcaption").last
         assert re.match(r"Figure \d+ \S", caption.inner_text())

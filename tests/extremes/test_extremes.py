@@ -167,7 +167,12 @@ WITHOUT_COLUMN = {
         "lambda_returns",
         "td_errors",
     },
-    "it judges answers, whose extremes are in test_checks_answers": {"answer", "caught", "sampled_answer"},
+    "it judges answers, whose extremes are in test_checks_answers": {
+        "answer",
+        "attempt",
+        "caught",
+        "sampled_answer",
+    },
 }
 
 #: What has tests of its own in this folder.

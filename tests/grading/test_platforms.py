@@ -13,6 +13,7 @@ pytest.importorskip("nbgrader", reason="nbgrader is not installed: `make grading
 from pgtgrade import downloads, platforms
 from pgtgrade.downloads import find
 from pgtgrade.gradebook import gradebook
+from pgtgrade.names import Names
 from pgtgrade.results import NOT_GRADED, Result, key_of
 from pgtgrade.roster import CANVAS, MOODLE, PLAIN, Roster, read_roster
 from pgtgrade.rules import Rules, read_rules
@@ -433,3 +434,20 @@ def test_feedback_says_what_lateness_costs(class_):
         score = book.scores()[key_of("ada")]
     text = feedback_html(class_.set, result, score, class_.course, Late(1, 0.5, "1 day late: 50 % taken off"))
     assert "<strong>3 of 6 points (1 day late: 50 % taken off)</strong>" in text
+
+
+def test_a_mark_of_canvas_counts_as_many_days_as_the_rules_say():
+    marked = Result("Ada", "graded", late=True, handle="ada_LATE_1_2")
+    due = datetime(2026, 11, 20, 23, 59)
+    asked = Rules(due=due, percent_per_day=10, late_mark_days=2)
+    late = asked.late("Ada", marked)
+    assert (late.days, late.share) == (2, 0.2)
+    assert late.note == "the time is not known, taken for 2 days late: 20 % taken off"
+    # who has a date of their own may be on time, and a time that is known counts more than the mark
+    own = Rules(due=due, percent_per_day=10, late_mark_days=2, due_for=Names({"Ada": due}))
+    assert (own.late("Ada", marked).share, own.late("Ben", marked).share) == (0, 0.2)
+    known = Rules(due=due, percent_per_day=10, late_mark_days=2, handed_in=Names({"Ada": due}))
+    assert known.late("Ada", marked).days == 0
+    assert Rules(due=due, percent_per_day=10).late("Ada", marked).share == 0
+    assert Rules(due=due, percent_per_day=10, late_mark_days=9, days=5).late("Ada", marked).share == 1
+    assert Rules(due=due, percent_per_day=10, late_mark_days=0).late("Ada", marked).note is None

@@ -41,7 +41,7 @@ export class Result {
     const { cell, element } = this;
     if (cell.shown === element) return;
     cell.shown?.remove();
-    for (const book of cell.element.querySelectorAll(":scope > .cell_output:not(.pgt-live-output)")) book.hidden = true;
+    for (const book of cell.element.querySelectorAll(".cell_output:not(.pgt-live-output)")) book.hidden = true;
     cell.note.after(element);
     cell.shown = element;
   }
@@ -134,7 +134,7 @@ export class Result {
   }
 
   image(src) {
-    const book = this.cell.element.querySelector(":scope > .cell_output:not(.pgt-live-output) img");
+    const book = this.cell.element.querySelector(".cell_output:not(.pgt-live-output) img");
     const alt = this.cell.edited || !book?.alt ? "The figure that your code draws." : book.alt;
     return this.make("img", { src, alt });
   }
@@ -143,9 +143,10 @@ export class Result {
   settle({ answer, asBook, live, figure }) {
     this.last = null;
     if (answer.error) this.element.append(this.error(answer.error, live));
-    const book = this.cell.element.querySelector(":scope > .cell_output:not(.pgt-live-output)");
+    const book = this.cell.element.querySelector(".cell_output:not(.pgt-live-output)"); // in a check, folded with its code
     // Of the same code the book has the same, and better: all frames of a figure, and links in its text.
-    if (asBook && answer.ok && book && (this.marked || (this.explored && this.parts.length === 1))) {
+    const packed = this.explored && this.parts.length === 1 && book?.querySelector(".pgt-explore-ready");
+    if (asBook && answer.ok && book && (this.marked || packed)) {
       this.keepsBook = true;
       this.cell.shown?.remove();
       this.cell.shown = null;

@@ -230,7 +230,7 @@ export async function start({ live, settings, base, make }) {
     restore(cell) {
       cell.shown?.remove();
       cell.shown = cell.from = cell.key = null;
-      for (const book of cell.element.querySelectorAll(":scope > .cell_output")) book.hidden = false;
+      for (const book of cell.element.querySelectorAll(".cell_output:not(.pgt-live-output)")) book.hidden = false;
       cell.note.hidden = true;
       cell.set("book");
     },

@@ -112,7 +112,10 @@ class Notebook:
         """Let the namespace hold what holds where a cell begins."""
         self.space.clear()
         self.space.update(
-            __name__="__main__", __builtins__=__builtins__, display=self.display, get_ipython=lambda: None
+            __name__="__main__",
+            __builtins__=__builtins__,
+            display=self.display,
+            get_ipython=lambda: shown.SHELL,
         )
         changes, own, memo = self.page.changes(cell), {}, {}
         for name, other in self.page.needs(cell).items():

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pgtlive.names import BUILTINS, Cell, Uses, alone, bound_by, is_import
 
 #: Rooms of the library that bring a package with them.
-BRINGS = {"pgtlab.symbolic": "sympy", "pgtlab.letters": "sympy", "pgtlab.widgets": "matplotlib"}
+BRINGS = {"pgtlab.letters": "sympy", "pgtlab.plots": "matplotlib", "pgtlab.widgets": "matplotlib"}
 
 
 class Page:

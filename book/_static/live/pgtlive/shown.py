@@ -263,6 +263,16 @@ class Shown:
         return {self.kind: self.data, "text/plain": f"<IPython.core.display.{name} object>"}
 
 
+class Shell:
+    """What `get_ipython()` gives: something, since there is a place to display in."""
+
+    def __init__(self) -> None:
+        self.events = types.SimpleNamespace(register=lambda *_: None, unregister=lambda *_: None)
+
+
+SHELL = Shell()
+
+
 def ipython(display: Callable) -> None:
     """Put a small IPython.display in the place of IPython, which no page needs otherwise."""
     kinds = {
@@ -286,6 +296,14 @@ def ipython(display: Callable) -> None:
     module.display = display
     module.clear_output = lambda wait=False: display.__self__.emit("clear")
     package = types.ModuleType("IPython")
-    package.display, package.get_ipython, package.__path__ = (module, lambda: None, [])
-    package.version_info = (8, 0)  # which matplotlib reads
-    sys.modules |= {"IPython": package, "IPython.display": module}
+    package.display, package.get_ipython, package.__path__ = module, lambda: SHELL, []
+    # matplotlib asks for these three, and finds that there is nothing to do
+    package.version_info = (8, 24)
+    core, tools = types.ModuleType("IPython.core"), types.ModuleType("IPython.core.pylabtools")
+    core.__path__, tools.backend2gui = [], {}
+    sys.modules |= {
+        "IPython": package,
+        "IPython.display": module,
+        "IPython.core": core,
+        "IPython.core.pylabtools": tools,
+    }
