@@ -155,9 +155,10 @@ class LinearGaussianChain(Process):
         return Quadratic(matrix, -Q_uu * self.policy.std**2)
 
     def summed(self, values, decay):
+        self.check_values()
         decay = self.mdp.discount * decay
         # p = (curvature of f along u = k x) + gamma kappa c^2 p
-        p = self.mean_over_actions(values).matrix[..., 0, 0] / (1 - decay * self.drift**2)
+        p = self.mean_over_actions(values).matrix[..., 0, 0] / self.margin(decay)
         return values + decay * self.mdp.next_values(Quadratic(spread(p, 2), 0.0))
 
     def best_baseline(self, policy):
