@@ -60,7 +60,17 @@ class Objective:
     frozen: bool = False
 
     def gradient(self, law):
-        """Exact gradient (K,) at a law, by the scores of the answers."""
+        """Exact gradient at a law, by the scores of the answers.
+
+        Parameters
+        ----------
+        law : Law
+            Of a tree and a policy, and of a reference for a distance.
+
+        Returns
+        -------
+        ndarray, shape (K,)
+        """
         tree = law.tree
         weights = np.asarray(self.weights(law))
         weights = weights if weights.ndim == 3 else weights[..., None]
