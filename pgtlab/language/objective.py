@@ -51,6 +51,17 @@ class Objective:
         sum of probability times f times score.
     frozen : bool
         Whether a part of it is held fixed at the policy of the moment, so that no number is climbed for good.
+
+    Examples
+    --------
+    Two answers to one question, of which the first is right: p (1 - p) = 1/4 is the slope of the pass rate.
+
+    >>> from pgtlab import SoftmaxPolicy
+    >>> from pgtlab.language import TokenTree
+    >>> tree = TokenTree("ab", 1, [lambda answer: answer == ("a",)])
+    >>> law = Law(tree, SoftmaxPolicy.tabular(np.zeros((1, 2))))
+    >>> objectives(tree)[0][0].gradient(law)
+    array([ 0.25, -0.25])
     """
 
     name: str
@@ -60,7 +71,17 @@ class Objective:
     frozen: bool = False
 
     def gradient(self, law):
-        """Exact gradient (K,) at a law, by the scores of the answers."""
+        """Exact gradient at a law, by the scores of the answers.
+
+        Parameters
+        ----------
+        law : Law
+            Of a tree and a policy, and of a reference for a distance.
+
+        Returns
+        -------
+        ndarray, shape (K,)
+        """
         tree = law.tree
         weights = np.asarray(self.weights(law))
         weights = weights if weights.ndim == 3 else weights[..., None]
