@@ -9,9 +9,15 @@ export function inert(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
   for (const node of template.content.querySelectorAll("*")) {
-    if (node.matches("script, iframe, object, embed, base, meta, link, foreignObject script")) { node.remove(); continue; }
-    for (const { name, value } of [...node.attributes])
-      if (/^on/i.test(name) || /^\s*javascript:/i.test(value)) node.removeAttribute(name);
+    // A style would reach the whole page, a form would send what is typed into it.
+    if (node.matches("script, style, iframe, object, embed, base, meta, link, form")) { node.remove(); continue; }
+    const link = node.localName === "a";
+    for (const { name, value } of [...node.attributes]) {
+      const runs = /^on|^(action|formaction|ping|srcdoc)$/i.test(name) || /^\s*javascript:/i.test(value);
+      const asks = /^(src|srcset|poster|background|(xlink:)?href)$/i.test(name) && !link && !/^\s*(data:image\/|#)/i.test(value);
+      const reaches = name === "style" && /url\(|image-set|position/i.test(value.replace(/url\(\s*["']?#/g, ""));
+      if (runs || asks || reaches) node.removeAttribute(name);
+    }
   }
   return template.content;
 }

@@ -129,11 +129,17 @@ const calls = {
   frame: ({ id, values }) => JSON.parse(notebook.frame(id, JSON.stringify(values))),
 };
 
+// A Python that ends itself, as by os._exit, leaves its call without an answer: that is one too.
+let gone;
+const ended = new Promise((_, reject) => { gone = reject; });
+ended.catch(() => {});
+self.addEventListener("unhandledrejection", ({ reason }) => gone(reason ?? new Error("Python has ended")));
+
 let before = Promise.resolve();
 onmessage = ({ data: { id, call, given } }) => {
   before = before.then(async () => {
     try {
-      postMessage({ id, answer: await calls[call](given) });
+      postMessage({ id, answer: await Promise.race([ended, calls[call](given)]) });
     } catch (error) {
       // After anything but a lost file this Python is done for: the page will start another.
       postMessage({ id, failed: { fetch: error instanceof FetchError, message: String(error.message ?? error) } });
