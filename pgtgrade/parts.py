@@ -76,7 +76,7 @@ def entry(function, index):
 
     Examples
     --------
-    >>> entry(np.sort, 0)([3, 1, 2])
+    >>> print(entry(np.sort, 0)([3, 1, 2]))
     1
     """
 

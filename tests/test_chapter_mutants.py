@@ -30,7 +30,7 @@ SURVIVORS = """
 [[survivors]]
 reason = "nothing is said of the visits"
 changes = [
-    "tiny, visitation.state_visitation[FiniteMDP]: result *",
+    "tiny, exact.visits.state_visitation: result *",
     "tiny, gallery.now_or_later: result[1].features *",
 ]
 
@@ -72,19 +72,19 @@ def test_each_change_ends_as_it_must_and_the_list_is_held_to_it(notebook):
     done = run(notebook, SURVIVORS.replace("result *", "result sign"), "--only", ": result", *CODE)
     said = done.stdout.splitlines()
     assert "check (4): tiny, twice: 2.0 * x  ->  2.0 / x  in  return 2.0 * x" in said
-    assert "check (1): tiny, evaluation.expected_return[FiniteMDP]: result x 1.001" in said
-    assert "output (3): tiny, evaluation.advantages[FiniteMDP]: result sign" in said
-    assert "survives: tiny, visitation.state_visitation[FiniteMDP]: result sign" in said
+    assert "check (1): tiny, exact.values.expected_return: result x 1.001" in said
+    assert "output (3): tiny, exact.values.advantages: result sign" in said
+    assert "survives: tiny, exact.visits.state_visitation: result sign" in said
     assert "check (4): tiny, twice: result x 1.001" in said
-    assert "check (5): tiny, stationary.stationary_distribution[FiniteMDP]: result x 1.001" in said
+    assert "check (5): tiny, exact.stationary.stationary_distribution: result x 1.001" in said
     assert "output (6): tiny, half: result x 1.001" in said
     refused = next(line for line in said if line.endswith("now_or_later: result[0].transition x 1.001"))
     assert refused.startswith("error (1, ValueError: transition[")
     missing = [line for line in said if "does not say why" in line]
     assert "survives, and survivors.toml does not say why: " in missing[0]
     assert [line.split("why: ")[1] for line in missing if "state_visitation" in line] == [
-        "tiny, visitation.state_visitation[FiniteMDP]: result x 1.001",
-        "tiny, visitation.state_visitation[FiniteMDP]: result first entry moved",
+        "tiny, exact.visits.state_visitation: result x 1.001",
+        "tiny, exact.visits.state_visitation: result first entry moved",
     ]
     assert "listed in survivors.toml, but does not survive: tiny, twice: result sign" in said
     assert done.returncode == 1
@@ -105,7 +105,7 @@ def test_lines_on_code_are_held_to_a_run_that_changes_code(monkeypatch):
 
 def test_all_is_well_when_the_list_is_right(notebook):
     right = SURVIVORS.split('[[survivors]]\nreason = "written')[0]
-    done = run(notebook, right, "--only", "visitation.state_visitation[FiniteMDP]: result")
+    done = run(notebook, right, "--only", "exact.visits.state_visitation: result")
     assert (done.returncode, "why" in done.stdout, done.stderr) == (0, False, "")
 
 

@@ -146,6 +146,7 @@ WITHOUT_COLUMN = {
         "Signal",
         "WrongAnswer",
         "ledger",
+        "where",
         "study",
     },
     "the rows are problems of their own": {

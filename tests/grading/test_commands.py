@@ -148,18 +148,19 @@ def test_derivations_feedback_and_export(graded, capsys):
     table = graded.course / "derivations" / "small.csv"
     assert capsys.readouterr().out.splitlines() == [
         f"{graded.course / 'derivations' / 'small.html'}: 6 submissions; derivations graded: 1.",
-        f"{table}: fill in the points, then: pgtgrade derivations small --read",
+        f"{graded.course / 'rubric' / 'small.csv'}: the items of the rubric; add your own.",
+        f"{table}: fill in items or points, then: pgtgrade derivations small --read",
     ]
     text = table.read_text(encoding="utf-8-sig")
     text = text.replace('"', "")
-    assert text.splitlines()[1:3] == ["'=eve,derive-why,,2,", "ada,derive-why,,2,"]
-    wrong = text.replace("ada,derive-why,,2,", "ada,derive-why,7,2,")
+    assert text.splitlines()[1:3] == ["'=eve,derive-why,,,2,", "ada,derive-why,,,2,"]
+    wrong = text.replace("ada,derive-why,,,2,", "ada,derive-why,,7,2,")
     table.write_text(wrong, encoding="utf-8")
     assert graded.run("derivations", "--read", table) == 1
     said, warned = capsys.readouterr()
     assert "points in 1 lines are in the gradebook" in said
     assert warned == "NOT STORED  line 3: '7' for ada; expected points from 0 to 2\n"
-    table.write_text(text.replace("ada,derive-why,,2,", "ada,derive-why,2,2,Good."), encoding="utf-16")
+    table.write_text(text.replace("ada,derive-why,,,2,", "ada,derive-why,,2,2,Good."), encoding="utf-16")
     assert graded.run("derivations") == 2
     assert "holds entries that have not been read" in capsys.readouterr().err
     assert graded.run("derivations", "--read") == 0

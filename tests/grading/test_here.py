@@ -55,8 +55,8 @@ def test_what_is_not_there_is_there_again_afterwards():
     def place():
         return (
             pgtlab.state_visitation,
+            pgtlab.exact.state_visitation,
             pgtlab.exact.visits.state_visitation,
-            pgtlab.exact.gradients.state_visitation,
         )
 
     before = place()
