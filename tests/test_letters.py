@@ -801,3 +801,12 @@ def test_the_named_problems_with_letters_are_those_of_the_gallery():
     later = [float(line.right.subs({"N": 1, "L": 10, "gamma": 0.9})) for line in lines("now_or_later")]
     assert_allclose([later[0]], pgtlab.natural_policy_gradient(*gallery.now_or_later()), rtol=1e-12)
     assert later[1] == -1
+
+
+def test_no_statement_keeps_an_abbreviation():
+    from pgtlab.letters.typeset import statement
+
+    written = [statement(line.says) for id in ALL_PROOFS for line in lines(id) if line.says]
+    assert len(written) > 100
+    assert [each for each in written if re.search(r"\\(SC|FIM|all|slope|nat|pd|d)(?![a-zA-Z])", each)] == []
+    assert statement(r"\SC_t \, \all_0") == r"\mathrm{SC}_t \, \sum_{s,a} \rho \, \pi \,_0"

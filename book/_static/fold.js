@@ -21,6 +21,31 @@
     cell.append(whole);
   }
 
+  // Formulas in closed folds are not set before somebody opens them: a chapter has hundreds.
+  const later = (fold) => {
+    for (const formula of fold.querySelectorAll(".pgt-proof .math")) formula.className = "pgt-later tex2jax_ignore";
+  };
+  for (const fold of document.querySelectorAll("article details:not([open])")) later(fold);
+  const waiting = (within) => [...within.querySelectorAll(".pgt-later")].filter(
+    (formula) => !within.matches("details") || !formula.closest("details:not([open])"));
+  const wanted = (within) => {
+    const formulas = waiting(within);
+    for (const formula of formulas) formula.className = "math";
+    return formulas;
+  };
+  document.addEventListener("toggle", async ({ target }) => {
+    if (!target.matches("details[open]")) return;
+    await window.MathJax?.startup?.promise;
+    const formulas = wanted(target);
+    if (formulas.length) await MathJax.typesetPromise(formulas);
+  }, true);
+  const all = () => {
+    const formulas = window.MathJax?.typeset ? wanted(document.body) : [];
+    if (formulas.length) MathJax.typeset(formulas);
+  };
+  matchMedia("print").addEventListener("change", ({ matches }) => { if (matches) all(); });
+  addEventListener("beforeprint", all);
+
   // Where a browser keeps closed folds closed on paper, they are opened for the time of printing.
   let opened = [];
   addEventListener("beforeprint", () => {

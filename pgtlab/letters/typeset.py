@@ -27,10 +27,10 @@ _ARGUMENT = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
 _SHORT = (
     (rf"\\d{_ARGUMENT}", r"\\pd{\1}{\\theta}"),
     (rf"\\pd{_ARGUMENT}{_ARGUMENT}", r"\\frac{\\partial \1}{\\partial \2}"),
-    (r"\\all\b", r"\\sum_{s,a} \\rho \\, \\pi \\,"),
-    (r"\\slope\b", r"\\sum_{s,a} \\rho \\, \\frac{\\partial \\pi}{\\partial \\theta} \\,"),
-    (r"\\nat(?![a-z])", r"\\nabla^{\\mathrm{nat}}"),
-    (r"\\(SC|FIM)\b", r"\\mathrm{\1}"),
+    (r"\\all(?![a-zA-Z])", r"\\sum_{s,a} \\rho \\, \\pi \\,"),
+    (r"\\slope(?![a-zA-Z])", r"\\sum_{s,a} \\rho \\, \\frac{\\partial \\pi}{\\partial \\theta} \\,"),
+    (r"\\nat(?![a-zA-Z])", r"\\nabla^{\\mathrm{nat}}"),
+    (r"\\(SC|FIM)(?![a-zA-Z])", r"\\mathrm{\1}"),
     ("«", r"\\boxed{"),
     ("»", "}"),
 )

@@ -98,6 +98,7 @@ PAGES = {
     "book_page": reader_pages,
     "text_page": lambda: [page for page in reader_pages() if page.startswith("book/")],
     "explore_page": lambda: pages_with('class="pgt-explore"'),
+    "proof_page": lambda: pages_with('class="pgt-proof '),
 }
 
 

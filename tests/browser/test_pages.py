@@ -30,7 +30,7 @@ def test_a_page_is_quiet_and_asks_for_nothing_outside(seen):
 MATHEMATICS = r"""() => {
   const math = [...document.querySelectorAll(".math")];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT, {
-    acceptNode: node => node.parentElement.closest("pre, code, script, style, noscript, textarea")
+    acceptNode: node => node.parentElement.closest("pre, code, script, style, noscript, textarea, .pgt-later")
       ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT });
   const raw = [];
   for (let node = walker.nextNode(); node; node = walker.nextNode())
@@ -53,6 +53,17 @@ def test_mathematics_is_rendered(seen):
     assert found["errors"] == []
     assert found["raw"] == []
     assert found["rendered"] >= found["written"]
+
+
+def test_the_mathematics_of_a_fold_is_rendered_when_it_opens(proof_page, book, visit):
+    page = visit(book, proof_page).page
+    assert page.evaluate("document.querySelectorAll('details .pgt-later').length") > 0
+    page.evaluate("for (const fold of document.querySelectorAll('article details')) fold.open = true")
+    page.wait_for_function("!document.querySelector('.pgt-later')")
+    page.wait_for_function("MathJax.startup.promise.then(() => true)")
+    page.wait_for_function("[...document.querySelectorAll('.math')].every(each => each.querySelector('svg'))")
+    found = page.evaluate(MATHEMATICS)
+    assert (found["errors"], found["raw"]) == ([], [])
 
 
 @pytest.mark.on("desktop", "desktop, dark", "phone", "phone, dark")
