@@ -23,7 +23,7 @@
 
   // Formulas in closed folds are not set before somebody opens them: a chapter has hundreds.
   const later = (fold) => {
-    for (const formula of fold.querySelectorAll(".pgt-proof .math")) formula.className = "pgt-later tex2jax_ignore";
+    for (const formula of fold.querySelectorAll(".pgt-proof .math")) formula.className = "pgt-later mathjax_ignore";
   };
   for (const fold of document.querySelectorAll("article details:not([open])")) later(fold);
   const waiting = (within) => [...within.querySelectorAll(".pgt-later")].filter(
