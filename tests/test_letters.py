@@ -810,3 +810,11 @@ def test_no_statement_keeps_an_abbreviation():
     assert len(written) > 100
     assert [each for each in written if re.search(r"\\(SC|FIM|all|slope|nat|pd|d)(?![a-zA-Z])", each)] == []
     assert statement(r"\SC_t \, \all_0") == r"\mathrm{SC}_t \, \sum_{s,a} \rho \, \pi \,_0"
+
+
+def test_a_power_of_a_power_has_one_exponent_at_a_time():
+    from pgtlab.letters.typeset import cut
+
+    slope = sp.Derivative(sp.Function("f")(sp.Symbol("x")), sp.Symbol("x"))
+    written = cut(sp.Pow(slope**2, 2, evaluate=False), 40)
+    assert written == r"\left(\left(\frac{\partial f}{\partial x}\right)^{2}\right)^{2}"

@@ -81,6 +81,11 @@ class _Printer(LatexPrinter):
         name = self._print(sp.Symbol(expr.func.__name__))
         return name if exp is None else f"{{{name}}}^{{{exp}}}"
 
+    def _print_Pow(self, expr):
+        if expr.base.is_Pow and expr.exp.is_Integer:
+            return rf"\left({self._print(expr.base)}\right)^{{{expr.exp}}}"
+        return super()._print_Pow(expr)
+
     def _print_Derivative(self, expr):
         order = sum(int(n) for _, n in expr.variable_count)
         above = rf"\partial{f'^{order}' if order > 1 else ''} {self._print(expr.expr)}"
