@@ -154,6 +154,33 @@ def test_a_large_tabular_policy_takes_little_memory_and_pickles_small():
     assert_array_equal(again.with_parameters(policy.parameters).probs(), policy.probs())
 
 
+class Own(SoftmaxPolicy):
+    """A reader's policy, with a method of its own."""
+
+
+class OwnGaussian(LinearGaussianPolicy):
+    """The same on the line."""
+
+
+class OwnProblem(FiniteMDP):
+    """And a problem."""
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        Own(np.ones((1, 2, 1)), [0.5]),
+        Own.tabular([[0.0, 1.0]]),
+        OwnGaussian(gain=-0.5, log_std=0.0),
+        OwnProblem([[[0.0], [1.0]]], reward=[[1.0, 0.0]], initial=[1.0], discount=0.5),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_a_copy_is_of_the_readers_own_class(one):
+    assert type(copy.deepcopy(one)) is type(one)
+    assert type(copy.copy(one)) is type(one)
+
+
 @pytest.mark.parametrize("kind", FEATURES)
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda policy: pickle.loads(pickle.dumps(policy))])
 def test_copies_and_pickles_are_the_same_policy_and_read_only(kind, again):

@@ -318,7 +318,7 @@ class FiniteMDP(Problem):
     def __reduce__(self):
         # Through the constructor: a bare copy of the arrays would not be write-protected.
         parts = (self.transition, self.reward, self.initial, self.discount, self.smallest_ending)
-        return FiniteMDP, parts
+        return type(self), parts
 
     def __repr__(self):
         sparse = ", sparse" if self.is_sparse else ""

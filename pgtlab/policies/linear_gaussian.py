@@ -150,7 +150,7 @@ class LinearGaussianPolicy(Policy):
 
     def __reduce__(self):
         # Through the constructor: a bare copy of the arrays would not be write-protected.
-        return LinearGaussianPolicy, (self.gain, self.log_std)
+        return type(self), (self.gain, self.log_std)
 
     def __repr__(self):
         if self.gain.ndim:

@@ -386,8 +386,8 @@ class SoftmaxPolicy(FinitePolicy):
     def __reduce__(self):
         # The one-hot view would be written out in full, (S*A)^2 numbers.
         if self._one_hot:
-            return SoftmaxPolicy.tabular, (self.logits(),)
-        return SoftmaxPolicy, (self.features, self.parameters)
+            return type(self).tabular, (self.logits(),)
+        return type(self), (self.features, self.parameters)
 
     def __repr__(self):
         S, A, K = self.features.shape
