@@ -22,25 +22,21 @@
   }
 
   // Formulas in closed folds are not set before somebody opens them: a chapter has hundreds.
-  const later = (fold) => {
-    for (const formula of fold.querySelectorAll(".pgt-proof .math")) formula.className = "pgt-later mathjax_ignore";
-  };
-  for (const fold of document.querySelectorAll("article details:not([open])")) later(fold);
-  const waiting = (within) => [...within.querySelectorAll(".pgt-later")].filter(
-    (formula) => !within.matches("details") || !formula.closest("details:not([open])"));
-  const wanted = (within) => {
-    const formulas = waiting(within);
+  const closed = (formula) => formula.closest("details:not([open])");
+  for (const formula of document.querySelectorAll("article .pgt-proof .math"))
+    if (closed(formula)) formula.className = "pgt-later mathjax_ignore";
+  const due = (formulas) => {
     for (const formula of formulas) formula.className = "math";
     return formulas;
   };
   document.addEventListener("toggle", async ({ target }) => {
     if (!target.matches("details[open]")) return;
     await window.MathJax?.startup?.promise;
-    const formulas = wanted(target);
+    const formulas = due([...target.querySelectorAll(".pgt-later")].filter((formula) => !closed(formula)));
     if (formulas.length) await MathJax.typesetPromise(formulas);
   }, true);
   const all = () => {
-    const formulas = window.MathJax?.typeset ? wanted(document.body) : [];
+    const formulas = window.MathJax?.typeset ? due([...document.querySelectorAll(".pgt-later")]) : [];
     if (formulas.length) MathJax.typeset(formulas);
   };
   matchMedia("print").addEventListener("change", ({ matches }) => { if (matches) all(); });
