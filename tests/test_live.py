@@ -15,6 +15,12 @@ from pgtlive import names, shown  # noqa: E402
 from pgtlive.page import Page  # noqa: E402
 
 
+@pytest.fixture(autouse=True)
+def main_stays(monkeypatch):
+    """A page's cells run as `__main__`; after each test that is the tests' own again."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 def page(*sources, aside=()):
     """A page of cells that are called 0, 1, 2, ..."""
     return Page(names.read(str(i), source, str(i) in aside) for i, source in enumerate(sources))

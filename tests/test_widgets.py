@@ -24,7 +24,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from pgtlab.widgets import Explorer, explore  # noqa: E402
-from pgtlab.widgets import explorer as explorer_module  # noqa: E402
+from pgtlab.widgets import choice as choice_module  # noqa: E402
 from pgtlab.widgets import static as static_module  # noqa: E402
 from pgtlab.widgets.frames import clean_svg  # noqa: E402
 from pgtlab.widgets.packing import pack, unpack  # noqa: E402
@@ -549,7 +549,7 @@ def test_nothing_in_texts_can_end_the_script(static):
 
 def test_two_builds_give_the_same_bytes(static, monkeypatch):
     def build():
-        monkeypatch.setattr(explorer_module, "_count", iter(range(1, 9)))
+        monkeypatch.setattr(choice_module, "_count", iter(range(1, 9)))
         figures = explore(draw_line, slope=(0, 1, 3)), explore(draw_bars, n=(0, 4, 3), side=["left", "right"])
         return [figure._repr_mimebundle_() for figure in figures]
 
