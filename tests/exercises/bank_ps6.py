@@ -544,7 +544,7 @@ def mended(log_pi, log_old, log_ref, rewards, mask, beta=0.1):
         ),
         ("the own share", " * G / (G - 1)", "", "the baseline contains the answer itself"),
         ("k3 stays", "beta * k", "beta * (np.exp(-k) - 1 + k)", "k3 is in the reward", 1),
-        ("beta of 0.1", "beta * k", "0.1 * k", "a factor: all entries are 0.1 times", 1),
+        ("beta of 0.1", "beta * k", "0.1 * k", "beta is 0 here"),
         ("the distance is rewarded", "rewards - beta", "rewards + beta", "the sign", 1),
         ("all that can move is detached", "(log_pi * mask)", "(log_old * mask)", "nothing depends on log_pi"),
         ("one mean of all", "said).mean(axis=-1)", "said).mean()", "a sum runs over an axis too many"),
