@@ -59,7 +59,9 @@ def test_mathematics_is_rendered(seen):
 
 
 def test_the_mathematics_of_a_fold_is_rendered_when_it_opens(proof_page, book, visit):
-    page = visit(book, proof_page).page
+    page = visit(book, proof_page, theme="dark").page
+    ground = "getComputedStyle(document.querySelector('.pgt-proof').parentElement).backgroundColor"
+    assert page.evaluate(ground) == "rgba(0, 0, 0, 0)"  # the page's own, for which its colours are
     assert page.evaluate("document.querySelectorAll('details .pgt-later').length") > 0
     page.evaluate("for (const fold of document.querySelectorAll('article details')) fold.open = true")
     page.wait_for_function("!document.querySelector('.pgt-later')")
