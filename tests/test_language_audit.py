@@ -209,6 +209,7 @@ def test_antisymmetry_is_told_by_hand():
     assert antisymmetry(lambda p: turning @ p.parameters, at([1.0, 2.0])) > 0.5
     assert antisymmetry(lambda p: p.parameters**3, at([1.0, 2.0])) < 1e-6
     assert antisymmetry(lambda p: np.ones(2), at([1.0, 2.0])) == 0.0
+    assert antisymmetry(lambda p: p.parameters**2, at([1.0])) == 0.0
 
 
 def test_every_method_of_the_table_is_audited_and_its_own_objective_is_found():
