@@ -321,7 +321,7 @@ def test_a_loss_of_torch_is_handed_tensors_that_it_differentiates(monkeypatch):
 
 def test_a_loss_of_pytorch_is_differentiated_by_pytorch():
     """GRPO as it is written with PyTorch, with answers of an old policy, so that the clip has a say."""
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed: `from_torch` meets a stand-in only")
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: a stand-in must do")
 
     def loss(log_probs, old_log_probs, ref_log_probs, rewards, mask):
         advantage = ((rewards - rewards.mean()) / (rewards.std(correction=0) + 1e-12))[:, None].detach()
