@@ -96,7 +96,7 @@ def reduce(needs=CHECKS):
     there = rooms(needs)
     for room in there:
         importlib.import_module(f"pgtlab.{room}")
-    whole = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "pgtlab"}
+    whole = {name: sys.modules.pop(name) for name in list(sys.modules) if f"{name}.".startswith("pgtlab.")}
     spec = importlib.util.spec_from_file_location("pgtlab", thin.__file__, submodule_search_locations=[])
     sys.modules["pgtlab"] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -115,6 +115,6 @@ def only(needs=CHECKS):
         yield
     finally:
         sys.meta_path.remove(Closed)
-        for name in [each for each in sys.modules if each.split(".")[0] == "pgtlab"]:
+        for name in [each for each in sys.modules if f"{each}.".startswith("pgtlab.")]:
             del sys.modules[name]
         sys.modules.update(whole)

@@ -145,10 +145,10 @@ class Process:
                 try:
                     rest = rest[os.write(self._requests, rest[: 1 << 16]) :]
                 except BrokenPipeError:
-                    self._has_ended()
+                    self._has_ended(outputs)
             if self._replies in readable:
                 if not self._read():
-                    self._has_ended()
+                    self._has_ended(outputs)
                 while (message := self._message()) is not None:
                     if "output" in message[0]:
                         outputs.add(message[0]["output"], count)
@@ -217,9 +217,10 @@ class Process:
         if files > FILES:
             raise Ended(f"its processes were killed: they had made {files} files")
 
-    def _has_ended(self):
+    def _has_ended(self, outputs):
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=1)
+        self._drain(self._streams, outputs)  # its last words may have come after the look that missed them
         code = self._process.returncode
         if code is None:
             raise Ended("its process closed the way back")

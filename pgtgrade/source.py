@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import lru_cache
 from inspect import CO_COROUTINE
 
 from pgtgrade.needed import CHECKS, rooms
@@ -116,11 +117,17 @@ def parsed(name, code):
         raise SourceError(f"the source, cell {name}: {error}") from None
 
 
+@lru_cache(maxsize=256)  # a lecturer's cells run once for every student
+def compiled(name, code):
+    """Return the code object of a cell."""
+    return compile(parsed(name, code), f"<{name}>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
 def run(name, code, namespace):
     """Run a cell in a namespace; what it awaits must be there at once."""
-    compiled = compile(parsed(name, code), f"<{name}>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    result = eval(compiled, namespace)
-    if compiled.co_flags & CO_COROUTINE:
+    ready = compiled(name, code)
+    result = eval(ready, namespace)
+    if ready.co_flags & CO_COROUTINE:
         try:
             result.send(None)
         except StopIteration:

@@ -25,28 +25,11 @@
   const closed = (formula) => formula.closest("details:not([open])");
   for (const formula of document.querySelectorAll("article .pgt-proof .math"))
     if (closed(formula)) formula.className = "pgt-later mathjax_ignore";
-  const due = (formulas) => {
-    for (const formula of formulas) formula.className = "math";
-    return formulas;
-  };
   document.addEventListener("toggle", async ({ target }) => {
     if (!target.matches("details[open]")) return;
     await window.MathJax?.startup?.promise;
-    const formulas = due([...target.querySelectorAll(".pgt-later")].filter((formula) => !closed(formula)));
-    if (formulas.length) await MathJax.typesetPromise(formulas);
+    const due = [...target.querySelectorAll(".pgt-later")].filter((formula) => !closed(formula));
+    for (const formula of due) formula.className = "math";
+    if (due.length) await MathJax.typesetPromise(due);
   }, true);
-  const all = () => {
-    const formulas = window.MathJax?.typeset ? due([...document.querySelectorAll(".pgt-later")]) : [];
-    if (formulas.length) MathJax.typeset(formulas);
-  };
-  matchMedia("print").addEventListener("change", ({ matches }) => { if (matches) all(); });
-  addEventListener("beforeprint", all);
-
-  // Where a browser keeps closed folds closed on paper, they are opened for the time of printing.
-  let opened = [];
-  addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details.pgt-check:not([open])")];
-    for (const fold of opened) fold.open = true;
-  });
-  addEventListener("afterprint", () => { for (const fold of opened) fold.open = false; });
 })();

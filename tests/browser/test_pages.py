@@ -2,9 +2,12 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlparse
 
 import pytest
+
+ROOT = Path(__file__).parents[2]
 
 PHONE = (390, 844)
 
@@ -56,7 +59,9 @@ def test_mathematics_is_rendered(seen):
 
 
 def test_the_mathematics_of_a_fold_is_rendered_when_it_opens(proof_page, book, visit):
-    page = visit(book, proof_page).page
+    page = visit(book, proof_page, theme="dark").page
+    ground = "getComputedStyle(document.querySelector('.pgt-proof').parentElement).backgroundColor"
+    assert page.evaluate(ground) == "rgba(0, 0, 0, 0)"  # the page's own, for which its colours are
     assert page.evaluate("document.querySelectorAll('details .pgt-later').length") > 0
     page.evaluate("for (const fold of document.querySelectorAll('article details')) fold.open = true")
     page.wait_for_function("!document.querySelector('.pgt-later')")
@@ -419,3 +424,11 @@ def test_a_page_that_is_a_file_says_that_its_notebook_needs_a_server(book, visit
     page = visit(book, notebook_pages(book)[0].with_suffix(".html").as_posix(), by="file", settle=False).page
     assert not page.locator("a.pgt-run-button").is_visible()
     assert "once the book is on a server" in page.locator(".pgt-run-file").inner_text()
+
+
+def test_no_extension_puts_a_file_of_its_own_in_the_place_of_ours(book):
+    ours = ROOT / "book" / "_static"
+    files = [path.relative_to(ours) for path in ours.rglob("*") if path.suffix in {".css", ".js", ".svg"}]
+    assert len(files) > 20
+    changed = [name for name in files if (book / "_static" / name).read_bytes() != (ours / name).read_bytes()]
+    assert changed == []

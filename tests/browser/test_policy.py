@@ -38,12 +38,12 @@ def test_a_chapter_works_under_the_policy(book, under):
     written = page.locator("article .math").count()
     assert page.locator("article .math mjx-container svg").count() >= written > 100
     slider = page.locator(".pgt-explore-ready input[type=range]").first
-    figure = page.locator(".pgt-explore-ready").first.locator("[role=img]")
+    figure = page.locator(".pgt-explore-ready").first.locator(".pgt-explore-figure")
     before = figure.inner_html()
     slider.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function(
-        "before => document.querySelector('.pgt-explore-ready [role=img]').innerHTML !== before", arg=before
+        "before => document.querySelector('.pgt-explore-ready .pgt-explore-figure').innerHTML !== before", arg=before
     )
     mode = page.evaluate("document.documentElement.dataset.mode")
     page.locator(".theme-switch-button").first.click()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pgtgrade import isolation as room
-from pgtgrade import syscalls, walls
+from pgtgrade import process, syscalls, walls
 from pgtgrade.isolation import IsolationError, isolated, probe, unsafe
 from pgtgrade.outputs import Outputs
 from pgtgrade.process import Process
@@ -181,7 +182,14 @@ def test_an_old_bubblewrap_is_refused(monkeypatch, tmp_path):
         isolated()
 
 
-def test_where_the_kernel_refuses_the_probe_says_what_bubblewrap_says(monkeypatch, tmp_path):
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "after the look"])
+def test_where_the_kernel_refuses_the_probe_says_what_bubblewrap_says(monkeypatch, tmp_path, late):
+    if late:  # the end is seen before the words
+
+        def without_words(readable, writable, exceptional, seconds, wait=select.select):
+            return wait(readable[:1], writable, exceptional, seconds)
+
+        monkeypatch.setattr(process.select, "select", without_words)
     said = "bwrap: No permissions to create a new namespace"
     script = f'[ "$1" = --version ] && echo bubblewrap 0.8.0 && exit; echo {said} >&2; exit 1'
     monkeypatch.setenv("PATH", fake_bwrap(tmp_path, script)["PATH"])

@@ -135,7 +135,7 @@ def test_the_items_of_the_book_are_those_of_its_rubrics():
     from pgtgrade.problem_sets import problem_set
     from pgtgrade.results import Course
 
-    for name in ("ps1", "ps2", "ps3", "ps4", "ps5"):
+    for name in ("ps1", "ps2", "ps3", "ps4", "ps5", "ps6"):
         chosen = problem_set(name)
         for question in chosen.questions:
             if question.by_hand:
