@@ -7,7 +7,7 @@ import importlib
 
 from benchmarks import harness
 
-NAMES = ("exact", "autodiff", "batched", "grading", "imports", "natural", "sampling", "sparse")
+NAMES = ("exact", "autodiff", "batched", "grading", "imports", "language", "natural", "sampling", "sparse")
 
 
 def main():

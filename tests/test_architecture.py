@@ -35,7 +35,7 @@ FLOORS = {
     "estimators": 5,
     "critics": 6,
     "ascent": 7,
-    "language": 8,
+    "language": 7,
     "slides": 8,
     "plots": 9,
     "widgets": 9,

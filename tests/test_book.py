@@ -476,6 +476,10 @@ def test_the_numbers_of_equations_tell_the_page():
     assert extension.page_mark(toc, "book/average") == "A"
     marks = [extension.page_mark(toc, page) for page in WITH_EQUATIONS]
     assert len(marks) == len(set(marks))  # no number means two equations
+    numbered = {"eq-8-5": ("8", "5"), "eq-L-3": ("L", "3"), "eq-tilted": None, "eq-grpo-1": None}
+    for label, number in numbered.items():
+        found = extension.SLIDE_EQUATION.fullmatch(label)
+        assert (found and found.groups()) == number
     assert [extension.lettered(n) for n in (1, 26, 27, 52, 53)] == ["a", "z", "aa", "az", "ba"]
 
 

@@ -209,6 +209,7 @@ def test_antisymmetry_is_told_by_hand():
     assert antisymmetry(lambda p: turning @ p.parameters, at([1.0, 2.0])) > 0.5
     assert antisymmetry(lambda p: p.parameters**3, at([1.0, 2.0])) < 1e-6
     assert antisymmetry(lambda p: np.ones(2), at([1.0, 2.0])) == 0.0
+    assert antisymmetry(lambda p: p.parameters**2, at([1.0])) == 0.0
 
 
 def test_every_method_of_the_table_is_audited_and_its_own_objective_is_found():
@@ -319,16 +320,23 @@ def test_a_loss_of_torch_is_handed_tensors_that_it_differentiates(monkeypatch):
 
 
 def test_a_loss_of_pytorch_is_differentiated_by_pytorch():
-    torch = pytest.importorskip("torch")
+    """GRPO as it is written with PyTorch, with answers of an old policy, so that the clip has a say."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: a stand-in must do")
 
     def loss(log_probs, old_log_probs, ref_log_probs, rewards, mask):
-        advantage = rewards - rewards.mean()
-        return -(torch.exp(log_probs - old_log_probs) * advantage[:, None] * mask).sum(-1).mean()
+        advantage = ((rewards - rewards.mean()) / (rewards.std(correction=0) + 1e-12))[:, None].detach()
+        ratio = torch.exp(log_probs - old_log_probs)
+        pull = torch.minimum(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage)
+        return -((pull * mask).sum(-1) / mask.sum(-1)).mean()
 
-    tree = standard_tree()
-    policy = table(tree)
-    found, wanted = (mean_update(tree, policy, each) for each in (from_torch(loss), GroupUpdate(group_mean)))
+    tree, clipped = standard_tree(), GroupUpdate(standardised, "answer", clip=(0.2, 0.2))
+    policy, old = table(tree, 1), table(tree, 2)
+    found, wanted = (
+        mean_update(tree, policy, each, group_size=2, old=old) for each in (from_torch(loss), clipped)
+    )
     assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+    unclipped = mean_update(tree, policy, GroupUpdate(standardised, "answer"), group_size=2, old=old)
+    assert np.abs(found - unclipped).max() > 1e-3
 
 
 # --- what people run -------------------------------------------------------------------------------------

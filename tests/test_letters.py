@@ -27,6 +27,8 @@ from tests.problems import exactly, random_problem
 SLIDES = {7: 5, 8: 5, 9: 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2, 15: 2}
 SLIDES |= {17: 3, 18: 3, 19: 2, 20: 3, 21: 2, 22: 3, 23: 4}
 FORMULAS = [f"{slide}.{number}" for slide, last in SLIDES.items() for number in range(1, last + 1)]
+#: Those of the chapter on language models.
+LETTERED = [f"L.{number}" for number in range(1, 19)]
 #: What the slides leave out or get wrong.
 POINTS = [f"point {number}" for number in range(1, 11)]
 
@@ -62,7 +64,7 @@ def proved(request):
 
 
 def test_every_formula_and_every_point_has_a_proof_in_the_order_of_the_slides():
-    assert list(PROOFS) == FORMULAS + POINTS
+    assert list(PROOFS) == FORMULAS + LETTERED + POINTS
     assert all(proof.id == id for id, proof in ALL_PROOFS.items())
 
 
@@ -325,6 +327,43 @@ def no_gamma_in_remainder():
     return dV, g + P * dV
 
 
+def crossed(one, other):
+    """The left side of a line against the right one of another."""
+    return left_of(*one), lines(other[0])[other[1] - 1].right
+
+
+def motion(name):
+    """A function of the parameter, as the answers of a model have it."""
+    return sp.Function(name)(sp.Symbol("theta"))
+
+
+def first_token_only():
+    """The pushes on the second token left out."""
+    line = lines("L.2")[2]
+    return line.left, line.right.subs(motion("u").diff(), 0)
+
+
+def baseline_dropped():
+    """The gradient of the mean of r / |y|."""
+    some = letters.answers.three_answers()
+    per_token = some.mean([r / n for r, n in zip(some.r, some.n, strict=True)])
+    return left_of("L.9", 1), per_token.diff(sp.Symbol("theta"))
+
+
+def other_way():
+    """KL(reference | policy) for KL(policy | reference)."""
+    line = lines("L.11")[0]
+    a, b = sp.symbols("a b", positive=True)
+    P = [motion("p"), motion("q"), 1 - motion("p") - motion("q")]
+    return line.left, letters.l11_l18.kl((a, b, 1 - a - b), P)
+
+
+def lengths_kept():
+    """v = g - d: what g gains along it is |g|^2 - |g| |d| cos."""
+    a, b = sp.symbols("a b", positive=True)
+    return a**2 - a * b * sp.cos(sp.Symbol("phi", real=True)), lines("L.18")[0].right
+
+
 def features_as_score():
     """M12: the features themselves, not less their mean."""
     policy = letters.softmax([[sp.symbols(f"phi_{s}{a}_:2") for a in range(2)] for s in range(2)])
@@ -486,6 +525,28 @@ MISTAKES = {
     ),
     "23.3": ("the bootstrap term is thought to work", bootstrapped),
     "23.4": ("the Euclidean length", lambda: (left_of("23.4", 2), sum(w**2 for w in sp.symbols("w_0 w_1")))),
+    "L.1": ("the end not counted as a token", lambda: (1 + 2 * motion("s"), lines("L.1")[0].right)),
+    "L.2": ("the first token only", first_token_only),
+    "L.3": ("the answer's own reward kept in the baseline", lambda: crossed(("L.4", 1), ("L.3", 1))),
+    "L.4": ("taken for unbiased", lambda: crossed(("L.4", 2), ("L.3", 2))),
+    "L.5": (
+        "the weight of large groups",
+        lambda: (left_of("L.5", 3), motion("p").diff() / sp.sqrt(motion("p") * (1 - motion("p")))),
+    ),
+    "L.6": ("G for G - 1", lambda: (left_of("L.6", 2), sp.sqrt(3))),
+    "L.7": ("G^2 for G (G - 1)", lambda: scaled("L.7", 4, sp.Rational(4, 3))),
+    "L.8": ("nothing made of dropped groups", lambda: (left_of("L.8", 4), motion("p").diff())),
+    "L.9": ("the baseline thought to drop out", baseline_dropped),
+    "L.9 b": ("thought to be a gradient", lambda: (left_of("L.9", 3), sp.S.Zero)),
+    "L.10": ("an answer's own length", lambda: crossed(("L.10", 2), ("L.9", 1))),
+    "L.11": ("the divergence the other way", other_way),
+    "L.12": ("the gradient of the mean", lambda: crossed(("L.12", 3), ("L.12", 2))),
+    "L.13": ("one unbiased number as good as another", lambda: crossed(("L.13", 3), ("L.13", 1))),
+    "L.14": ("through the ratio or not", lambda: crossed(("L.14", 2), ("L.14", 1))),
+    "L.15": ("visits that move", lambda: crossed(("L.15", 2), ("L.15", 1))),
+    "L.16": ("the root forgotten", lambda: crossed(("L.16", 2), ("L.3", 1))),
+    "L.17": ("taken for k_3", lambda: crossed(("L.17", 1), ("L.11", 1))),
+    "L.18": ("lengths not divided out", lengths_kept),
     "point 1": (
         "gamma^t on the update taken for gamma^t on the trace",
         lambda: (left_of("point 1", 3), lines("point 1")[4].right),

@@ -81,6 +81,12 @@ NUMBERED = [id for slide in BY_SLIDE for id in slide]
 #: The points that they leave out.
 POINTS = [f"point {number}" for number in range(1, 11)]
 
+#: All that is about decision processes, the slides' own.
+SLIDES = [*NUMBERED, *POINTS]
+
+#: The formulas of the chapter on language models, which are about token trees (see test_slides_language).
+LETTERED = [f"L.{number}" for number in range(1, 19)]
+
 #: What cannot be put to the linear-quadratic problem.
 FINITE_ONLY = {"point 1", "point 4", "point 9"}
 
@@ -103,8 +109,8 @@ def disagreeing(results):
 # --- what is there ---------------------------------------------------------------------------------
 
 
-def test_every_numbered_formula_and_every_point_is_there_in_order():
-    assert list(FORMULAS) == NUMBERED + POINTS
+def test_every_formula_and_every_point_is_there_in_order():
+    assert list(FORMULAS) == NUMBERED + LETTERED + POINTS
     assert all(id == formula.id for id, formula in FORMULAS.items())
 
 
@@ -116,7 +122,8 @@ def test_the_proofs_are_of_the_same_formulas():
 @pytest.mark.parametrize("id", FORMULAS)
 def test_a_formula_says_what_it_states_and_how(id):
     formula = FORMULAS[id]
-    assert formula.slide == f"S{id.split('.')[0]}" if "." in id else re.fullmatch(r"S\d+", formula.slide)
+    where = {"L": "chapter 6", "p": r"S\d+"}.get(id[0], f"S{id.split('.')[0]}")
+    assert re.fullmatch(where, formula.slide)
     assert formula.kind in {"identity", "definition", "condition", "algorithm", "bound"}
     for words in (formula.title, formula.left_route, formula.right_route, formula.mutation):
         assert words == words.strip() != ""
@@ -209,7 +216,7 @@ def test_one_place_asks_which_kind_of_problem_it_is():
 
 
 @pytest.mark.parametrize("discount", [0.0, 0.5, 0.99, 1.0])
-@pytest.mark.parametrize("id", FORMULAS)
+@pytest.mark.parametrize("id", SLIDES)
 def test_each_formula_holds_at_each_discount(id, discount):
     checked = 0
     for features in FEATURES:
@@ -228,7 +235,7 @@ def test_each_formula_holds_at_each_discount(id, discount):
 def test_all_hold_on_every_finite_problem(problem):
     results = check_all(*problem)
     left_out = DISCOUNTED if problem[0].discount == 1 else set()
-    assert [each.id for each in results] == [id for id in FORMULAS if id not in left_out]
+    assert [each.id for each in results] == [id for id in SLIDES if id not in left_out]
     assert disagreeing(results) == []
 
 
@@ -236,7 +243,7 @@ def test_all_hold_on_every_finite_problem(problem):
 @given(linear_quadratic_problems())
 def test_all_hold_on_every_linear_quadratic_problem(problem):
     results = check_all(*problem)
-    assert [each.id for each in results] == [id for id in FORMULAS if id not in FINITE_ONLY]
+    assert [each.id for each in results] == [id for id in SLIDES if id not in FINITE_ONLY]
     assert disagreeing(results) == []
 
 
@@ -256,7 +263,7 @@ def test_all_hold_where_moments_of_order_four_do_not_exist():
     # gamma c^2 = .5 * 1.2^2 = .72 < 1, but gamma c^4 = 1.0368: J exists, the mean squared error does not.
     mdp, policy = linear_quadratic(gain=0.2, discount=0.5)
     results = check_all(mdp, policy)
-    assert {each.id for each in results} == set(FORMULAS) - FINITE_ONLY - {"17.2", "18.1"}
+    assert {each.id for each in results} == set(SLIDES) - FINITE_ONLY - {"17.2", "18.1"}
     assert disagreeing(results) == []
     message = (
         "(17.2) does not apply: discount * drift^4 is 1.0368; expected below 1, or the mean squared error "
@@ -310,7 +317,7 @@ def test_the_mistake_is_caught_where_the_formula_says_it_shows(id):
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("id", [id for id in FORMULAS if id not in HIDDEN])
+@pytest.mark.parametrize("id", [id for id in SLIDES if id not in HIDDEN])
 def test_the_mistake_is_caught_on_random_problems(id, seed):
     mdp, policy = random_problem(
         np.random.default_rng(seed), n_states=5, n_actions=3, features="linear", discount=0.9
@@ -320,7 +327,7 @@ def test_the_mistake_is_caught_on_random_problems(id, seed):
     assert formula.check_mistake(mdp, policy).residual >= 100 * formula.within
 
 
-@pytest.mark.parametrize("id", [id for id in FORMULAS if id not in FINITE_ONLY | INVISIBLE_TO_GAUSSIANS])
+@pytest.mark.parametrize("id", [id for id in SLIDES if id not in FINITE_ONLY | INVISIBLE_TO_GAUSSIANS])
 def test_the_mistake_is_caught_on_the_linear_quadratic_problem(id):
     mdp, policy = linear_quadratic()
     formula = FORMULAS[id]
@@ -700,7 +707,9 @@ def test_one_policy_at_a_time():
 
 def test_what_is_no_problem_or_no_policy_for_it_is_refused():
     mdp, policy = two_states()
-    with pytest.raises(TypeError, match="^mdp must be a FiniteMDP or a LinearQuadraticMDP, got int$"):
+    with pytest.raises(
+        TypeError, match="^mdp must be a FiniteMDP, a LinearQuadraticMDP or a TokenTree, got int$"
+    ):
         check_all(3, policy)
     with pytest.raises(TypeError, match="^policy must be a FinitePolicy, got NoneType|^policy must be"):
         check_all(mdp, None)

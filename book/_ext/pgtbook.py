@@ -22,7 +22,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 import exercisepage
 
 MATHJAX = "mathjax/tex-svg.js"  # one file, fonts included; it loads nothing further
-SLIDE_EQUATION = re.compile(r"eq-(\d+)-(\d+)")
+SLIDE_EQUATION = re.compile(r"eq-(\d+|[A-Z])-(\d+)")  # of a slide, or of a chapter with a letter
 
 
 def package_folder(name: str, remedy: str) -> Path:
@@ -75,7 +75,7 @@ def lettered(n: int) -> str:
 
 
 class EquationNumbers(SphinxTransform):
-    """Number the equation labelled `eq-8-5` as the slides do, (8.5), and chapter 3's own (3a), (3b), ..."""
+    """Number `eq-8-5` as the slides do, (8.5), `eq-L-3` by its letter, and chapter 3's own (3a), (3b), ..."""
 
     default_priority = 900
 
@@ -92,7 +92,7 @@ class EquationNumbers(SphinxTransform):
             node["number"] = ".".join(slide.groups()) if slide else mark + lettered(own)
             equations[label] = (self.env.docname, node["number"])
             if slide:  # the index has it by its number, and so the search finds it
-                entry = ("single", f"({node['number']})", f"equation-{label}", "", None)
+                entry = ("single", f"({node['number']})", nodes.make_id(f"equation-{label}"), "", None)
                 node.parent.insert(node.parent.index(node), addnodes.index(entries=[entry]))
 
 

@@ -244,6 +244,8 @@ def antisymmetry(field, policy):
     0.0
     """
     theta = policy.parameters
+    if theta.size == 1:  # on a line every field is a gradient
+        return 0.0
     n = np.arange(1, theta.size + 1) ** 1.5
     # Two orthogonal directions of length 1: the columns of Q.
     u, v = np.linalg.qr(np.cos([1.7 * n, 2.3 * n + 1]).T)[0].T

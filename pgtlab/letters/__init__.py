@@ -1,8 +1,8 @@
-"""Owns the SymPy derivations: the lines of the slides' arguments as expressions, each step proved.
+"""Owns the SymPy derivations: the lines of the book's arguments as expressions, each step proved.
 
 It imports no numeric room, and no numeric room imports it. `PROOFS` has a proof for every numbered formula of
-the slides and for every point that they leave out; `GALLERY_PROOFS` and `FURTHER_PROOFS` have what else is
-claimed with letters.
+the slides, for the lettered ones of the chapters beyond them, and for every point that the slides leave out;
+`GALLERY_PROOFS` and `FURTHER_PROOFS` have what else is claimed with letters.
 """
 
 import importlib
@@ -48,7 +48,7 @@ def _topics():
     return [importlib.import_module(f"pgtlab.letters.{each}") for each in in_order]
 
 
-#: Proofs by the label of the slides' formula, or of the point that they leave out.
+#: Proofs by the label of a formula, or of the point that the slides leave out.
 PROOFS = stated(_topics())
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Owns what a formula of the slides is once it can be checked: two sides, a mistake, a result."""
+"""Owns what a formula of the book is once it can be checked: two sides, a mistake, a result."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgtlab import _validate
-from pgtlab.exact.chains import chain
-from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP, not_a_problem
+from pgtlab.language import TokenTree
+from pgtlab.mdp import FiniteMDP, LinearQuadraticMDP
 from pgtlab.policies import FinitePolicy, LinearGaussianPolicy
 from pgtlab.slides.finite_routes import FiniteRoutes
 from pgtlab.slides.gaussian_routes import GaussianRoutes
 from pgtlab.slides.places import shown
-from pgtlab.slides.reach import check_finite, check_gaussian
-from pgtlab.slides.rooms import FiniteRooms, GaussianRooms
+from pgtlab.slides.reach import check_finite, check_gaussian, check_tree
+from pgtlab.slides.rooms import FiniteRooms, GaussianRooms, TreeRooms
 from pgtlab.slides.specimen import specimen
+from pgtlab.slides.tree_routes import TreeRoutes
 
 #: Residuals allowed: between two sums, and where one side is a difference quotient.
 SUMS, DIFFERENCES = 1e-10, 1e-8
@@ -39,9 +40,7 @@ def _routes(mdp, policy):
     batch = np.shape(policy.parameters)[:-1]
     if batch:
         raise ValueError(f"policy is a batch of shape {batch}; expected one policy at a time")
-    # Only to refuse, in the words of `chain`, what does not go together or has no value.
-    process = chain(mdp, policy)
-    _ = process.ends if kind is FiniteRoutes else process.curvature
+    rooms.refuse(mdp, policy)
     found = kind(mdp, policy)
     found.rooms = rooms(found)
     check_reach(found)
@@ -56,7 +55,11 @@ def _kind(mdp, policy):
     if isinstance(mdp, FiniteMDP):
         _validate.instance("policy", policy, FinitePolicy)
         return FiniteRoutes, FiniteRooms, check_finite
-    raise not_a_problem(mdp)
+    if isinstance(mdp, TokenTree):
+        _validate.instance("policy", policy, FinitePolicy)
+        return TreeRoutes, TreeRooms, check_tree
+    expected = "a FiniteMDP, a LinearQuadraticMDP or a TokenTree"
+    raise TypeError(f"mdp must be {expected}, got {type(mdp).__name__}")
 
 
 def along(side):
@@ -87,8 +90,24 @@ def finite_only(because):
     return unless(lambda R: "" if R.countable else because)
 
 
-def stated(id, title, statement, sides, *, slide="", **rest):
-    """Return a formula whose sides are functions of `Routes`.
+#: For what another kind of problem than the one that a formula is about is refused.
+_ABOUT = {
+    "decision process": "it is about a decision process; `to_mdp` of a token tree makes one",
+    "token tree": "it is about a token tree and what models say",
+}
+
+
+def _only(about, obstacle):
+    """Return an obstacle to all problems but those of a kind, and to those that `obstacle` names."""
+
+    def of_the_problem(mdp, policy):
+        return "" if _kind(mdp, policy)[0].about == about else _ABOUT[about]
+
+    return lambda mdp, policy: of_the_problem(mdp, policy) or obstacle(mdp, policy)
+
+
+def stated(id, title, statement, sides, *, slide="", about="decision process", obstacle=everywhere, **rest):
+    """Return a formula whose sides are functions of `Routes`, or of `TreeRoutes`.
 
     Parameters
     ----------
@@ -97,6 +116,10 @@ def stated(id, title, statement, sides, *, slide="", **rest):
         Left, right and mistaken; the docstring of each says in a phrase how it is found.
     slide : str
         By default that of the label.
+    about : str
+        ``"decision process"`` or ``"token tree"``: the kind of problem whose routes the sides take.
+    obstacle : callable of (mdp, policy)
+        Why the formula does not apply to a problem of that kind, or an empty string.
     **rest
         As in `Formula`.
 
@@ -105,12 +128,12 @@ def stated(id, title, statement, sides, *, slide="", **rest):
     Formula
     """
     slide = slide or f"S{id.split('.')[0]}"
-    return Formula(id, slide, title, statement, *map(along, sides), **rest)
+    return Formula(id, slide, title, statement, *map(along, sides), obstacle=_only(about, obstacle), **rest)
 
 
 @dataclass(frozen=True, eq=False)
 class Formula:
-    r"""Formula of the slides as an executable statement.
+    r"""Formula of the slides, or of a chapter beyond them, as an executable statement.
 
     As the last line of a cell it shows itself: statement, both sides and the mistake with their source, and
     its proof with letters, where SymPy is installed.
@@ -118,8 +141,10 @@ class Formula:
     Parameters
     ----------
     id : str
-        The slides' label, such as ``"9.1"``, or ``"point 4"`` of what they leave out.
+        The slides' label, such as ``"9.1"``, or ``"point 4"`` of what they leave out, or a chapter's own,
+        such as ``"L.3"``.
     slide : str
+        Such as ``"S9"``, or the chapter, such as ``"chapter 6"``.
     title : str
     statement : str
         In LaTeX, without its conditions; they stand in the book, at the formula's label.
@@ -188,7 +213,7 @@ class Formula:
 
         Parameters
         ----------
-        mdp : FiniteMDP or LinearQuadraticMDP
+        mdp : FiniteMDP, LinearQuadraticMDP or TokenTree
         policy : FinitePolicy or LinearGaussianPolicy
 
         Returns
@@ -202,7 +227,7 @@ class Formula:
 
         Parameters
         ----------
-        mdp : FiniteMDP or LinearQuadraticMDP
+        mdp : FiniteMDP, LinearQuadraticMDP or TokenTree
         policy : FinitePolicy or LinearGaussianPolicy
             One policy, no batch.
 
@@ -227,7 +252,7 @@ class Formula:
 
         Parameters
         ----------
-        mdp : FiniteMDP or LinearQuadraticMDP, optional
+        mdp : FiniteMDP, LinearQuadraticMDP or TokenTree, optional
         policy : FinitePolicy or LinearGaussianPolicy, optional
             By default those of `shows_on`. On other problems the mistake need not show.
 

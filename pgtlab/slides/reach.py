@@ -17,6 +17,9 @@ _STEEP = 100.0
 #: Least share of what the parameters change most by which some direction of them may change the scores.
 _FLAT = 1e-6
 
+#: Answers of a tree, of which groups of four are enumerated.
+_MOST_ANSWERS = 64
+
 #: Mean square of the state of the linear-quadratic problem whose fourth power is a number, above and below.
 _FAR = 1e60
 
@@ -56,6 +59,23 @@ def check_gaussian(routes):
             "or its higher powers are no numbers"
         )
     _check_steepness(np.sqrt(mean_square) / float(routes.policy.std))
+
+
+def check_tree(routes):
+    """Raise the same for a token tree."""
+    if len(routes.lengths) > _MOST_ANSWERS:
+        raise ValueError(
+            f"the tree has {len(routes.lengths)} answers: groups of four are too many to weigh one by one. "
+            f"Expected at most {_MOST_ANSWERS}"
+        )
+    q, n = np.unravel_index(routes.P.argmin(), routes.P.shape)
+    if routes.P[q, n] < _SELDOM:
+        said = " ".join(map(str, routes.tree.answers[n]))
+        raise ValueError(
+            f"the answer '{said}' to question {q} has the probability {routes.P[q, n]:.2g}: plain sums and "
+            f"ratios do not see it. Expected at least {_SELDOM:g}"
+        )
+    _check_steepness(np.abs(routes.policy.scores()).max())
 
 
 def _check_steepness(score):

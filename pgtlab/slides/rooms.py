@@ -10,14 +10,22 @@ from dataclasses import replace
 import numpy as np
 
 from pgtlab.critics import compatible_values
+from pgtlab.exact.chains import chain
 from pgtlab.exact.gradients import policy_gradient
 from pgtlab.exact.visits import state_visitation, transition_probabilities
+from pgtlab.language import mean_update
+from pgtlab.language.tree import checked
 from pgtlab.policies import LinearGaussianPolicy, SoftmaxPolicy
 from pgtlab.quadratic import Quadratic
 
 
 class FiniteRooms:
     """What the rooms hand out for a finite problem."""
+
+    @staticmethod
+    def refuse(mdp, policy):
+        """Raise, in the words of `chain`, what does not go together or has no value."""
+        _ = chain(mdp, policy).ends
 
     def __init__(self, routes):
         self.routes, self.mdp, self.policy = routes, routes.mdp, routes.policy
@@ -91,6 +99,11 @@ class FiniteRooms:
 
 class GaussianRooms:
     """What the rooms hand out for the linear-quadratic problem."""
+
+    @staticmethod
+    def refuse(mdp, policy):
+        """Raise the same for this problem."""
+        _ = chain(mdp, policy).curvature
 
     def __init__(self, routes):
         self.routes, self.mdp, self.policy = routes, routes.mdp, routes.policy
@@ -167,3 +180,20 @@ class GaussianRooms:
         """Return what the best values come to at the start."""
         start = self.mdp.initial_mean**2 + self.mdp.initial_std**2
         return -P * (start + self.mdp.discount * self.mdp.noise_std**2 / (1 - self.mdp.discount))
+
+
+class TreeRooms:
+    """What the room of language models hands out for a token tree."""
+
+    def __init__(self, routes):
+        self.routes, self.tree, self.policy = routes, routes.tree, routes.policy
+
+    @staticmethod
+    def refuse(tree, policy):
+        """Raise, in the words of `language`, what does not go together."""
+        checked(tree, policy)
+
+    def step(self, update, G=1, **which):
+        """Return the exact mean of an update from groups of G, beside the reference of the routes."""
+        reference = self.routes.reference.policy
+        return mean_update(self.tree, self.policy, update, group_size=G, reference=reference, **which)

@@ -46,11 +46,39 @@ def product(f, g):
     return lambda *place: f(*place)[..., None] * g(*place)
 
 
-class Routes(ABC):
-    """Sums, integrals and differences for one problem and one policy."""
+class Differences:
+    """A problem and a policy, and derivatives in its parameters by central differences."""
 
     def __init__(self, mdp, policy):
         self.mdp, self.policy = mdp, policy
+
+    def shifted(self, shift):
+        """Return the routes of the same problem with the parameters moved."""
+        moved = self.policy.with_parameters(np.asarray(self.policy.parameters) + shift)
+        return type(self)(self.mdp, moved)
+
+    @cached_property
+    def _neighbours(self):
+        directions = STEP * np.eye(len(self.policy.parameters))
+        return [tuple(self.shifted(m * each) for m in (1, -1, 2, -2)) for each in directions]
+
+    def slope(self, quantity):
+        """Return the derivative of `quantity(routes)` in each parameter, last axis."""
+        return np.stack([_slope(quantity, near) for near in self._neighbours], axis=-1)
+
+    def slope_along(self, direction, quantity):
+        """Return the derivative of `quantity(routes)` along a direction of the parameters."""
+        return _slope(quantity, [self.shifted(m * STEP * direction) for m in (1, -1, 2, -2)])
+
+
+class Routes(Differences, ABC):
+    """Sums, integrals and differences for one problem and one policy."""
+
+    #: What it is about, in words.
+    about = "decision process"
+
+    def __init__(self, mdp, policy):
+        super().__init__(mdp, policy)
         self.discount = mdp.discount
 
     # --- what the two kinds of problem know ----------------------------------------------------
@@ -215,24 +243,6 @@ class Routes(ABC):
         return states, actions, weights
 
     # --- differences ---------------------------------------------------------------------------
-
-    def shifted(self, shift):
-        """Return the routes of the same problem with the parameters moved."""
-        moved = self.policy.with_parameters(np.asarray(self.policy.parameters) + shift)
-        return type(self)(self.mdp, moved)
-
-    @cached_property
-    def _neighbours(self):
-        directions = STEP * np.eye(len(self.policy.parameters))
-        return [tuple(self.shifted(m * each) for m in (1, -1, 2, -2)) for each in directions]
-
-    def slope(self, quantity):
-        """Return the derivative of `quantity(routes)` in each parameter by central differences, last axis."""
-        return np.stack([_slope(quantity, near) for near in self._neighbours], axis=-1)
-
-    def slope_along(self, direction, quantity):
-        """Return the derivative of `quantity(routes)` along a direction of the parameters."""
-        return _slope(quantity, [self.shifted(m * STEP * direction) for m in (1, -1, 2, -2)])
 
     @cached_property
     def slope_of_return(self):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from pgtlab.language import TokenTree
 from pgtlab.mdp import FiniteMDP
 from pgtlab.policies import SoftmaxPolicy
 
@@ -38,3 +41,16 @@ def leak():
         discount=0.9,
     )
     return mdp, SoftmaxPolicy([[[1.0], [0.0]], [[0.0], [0.0]]], [4.59512])
+
+
+def spoken():
+    """Return a token tree without symmetries: two questions, two tokens and an end, rewards 0 and 1.
+
+    Right and wrong answers have several lengths, prefixes share parameters, and no pass rate is 1/2.
+    """
+    right = {"a.", "ba"}, {"ab", "b."}
+    rewards = [lambda answer, of=each: "".join(answer) in of for each in right]
+    tree = TokenTree("ab.", 2, rewards, end=".", weights=[0.3, 0.7])
+    n = np.arange(1, tree.n_states * tree.n_tokens * 4 + 1)
+    features = np.cos(1.3 * n**1.2).reshape(tree.n_states, tree.n_tokens, 4)
+    return tree, SoftmaxPolicy(features, [0.8, -0.6, 0.5, 0.9])

@@ -370,7 +370,7 @@ def test_the_ledger_is_searched_by_label_and_by_word(book, visit):
     rows = seen.page.locator(".tag_ledger tbody tr")
     shown = seen.page.locator(".tag_ledger tbody tr:visible")
     status = seen.page.locator("#ledger-filter [role=status]")
-    assert rows.count() == shown.count() >= 54
+    assert rows.count() == shown.count() >= 72
     seen.page.get_by_label("Show only").focus()
     for words in ("8.4", "advantage", "gamma dropped", "no such formula"):
         seen.page.keyboard.press("Control+a")
