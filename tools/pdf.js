@@ -20,15 +20,30 @@
     return { title: of("og:site_name"), subtitle: of("citation_title").split(": ")[1] ?? "", authors, address, styles };
   },
 
+  // The first formula of a page, for the title.
+  formula() {
+    const formula = document.querySelector("article div.math mjx-container").cloneNode(true);
+    formula.querySelector("mjx-assistive-mml")?.remove();
+    return formula.outerHTML;
+  },
+
   // The article of a page for the book: {html, sections, solutions, styles}. Every name in it begins with the
   // page's own, and links lead to such names; `pages` are the names by address.
   async gather({ name, title, pages, published }) {
     await window.MathJax?.startup?.promise;
     await document.fonts.ready;
+    // A drawn formula says what was typed: a reader of the PDF that speaks has it as the text of a picture.
+    for (const { math, typesetRoot } of window.MathJax?.startup?.document?.math ?? []) {
+      const drawn = typesetRoot?.querySelector("svg");
+      drawn?.removeAttribute("aria-hidden");
+      drawn?.setAttribute("role", "img");
+      drawn?.setAttribute("aria-label", math);
+    }
     const article = document.querySelector("article.bd-article").cloneNode(true);
     const all = selector => [...article.querySelectorAll(selector)];
     for (const needless of all(`script, noscript, button, a.headerlink, #searchbox, .pgt-run, .pgt-run-file, .pgt-pdf,
-        .pgt-explore-controls, .pgt-explore-note, .pgt-walk-controls, .pgt-covered-note, #ledger-filter`)) needless.remove();
+        .pgt-explore-controls, .pgt-explore-note, .pgt-walk-controls, .pgt-covered-note, #ledger-filter,
+        mjx-assistive-mml, details.hide:not([open])`)) needless.remove();
     const heading = article.querySelector("h1");
     const number = title.match(/^\d+ · /)?.[0];
     if (number) heading.prepend(number);
@@ -47,6 +62,7 @@
     }
     for (const image of all("img")) image.src = image.src; // in full
     const styles = all("link[rel=stylesheet]").map(link => { link.remove(); return [link.href, ""]; });
+    const mathStyle = document.querySelector("#MJX-SVG-styles")?.textContent ?? "";
 
     for (const link of all("a[href]")) {
       const [address, place] = link.href.split("#");
@@ -60,16 +76,15 @@
       }
     }
 
+    // A solution goes to the end of the book; the exercise and it name the sheet of the other.
     const solutions = all(".admonition.solution").map(solution => {
       const exercise = solution.querySelector(".admonition-title a");
-      const note = document.createElement("p");
-      note.className = "pdf-solved";
-      const link = note.appendChild(document.createElement("a"));
-      link.textContent = "Solution";
-      link.setAttribute("href", `#${solution.id}`);
-      link.dataset.elsewhere = "";
-      solution.replaceWith(note);
       exercise.dataset.elsewhere = "";
+      const link = document.createElement("a");
+      Object.assign(link, { className: "pdf-solved", textContent: "Solution", href: `#${solution.id}` });
+      link.dataset.elsewhere = "";
+      article.querySelector(`#${CSS.escape(exercise.hash.slice(1))} > .admonition-title`).append(link);
+      solution.remove();
       return solution.outerHTML;
     });
     const words = title => { // once more, elsewhere
@@ -78,7 +93,7 @@
       return copy.innerHTML;
     };
     const sections = all("h2").map(h2 => ({ html: words(h2), id: h2.closest("section").id }));
-    return { html: article.innerHTML, heading: words(heading), sections, solutions, styles };
+    return { html: article.innerHTML, heading: words(heading), sections, solutions, styles, mathStyle };
   },
 
   // The index, of the pages that are in the book: terms with links that show nothing but the number of a page.

@@ -84,10 +84,9 @@ def edition() -> tuple[str, datetime]:
     """Version of the book, and the day of the commit from which it was built, or else of the version."""
     told = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     try:
-        asked = ["git", "-C", str(ROOT), "log", "-1", "--format=%cI"]
-        day = datetime.fromisoformat(
-            subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
-        )
+        command = ["git", "-C", str(ROOT), "log", "-1", "--format=%cI"]
+        told_by_git = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        day = datetime.fromisoformat(told_by_git.strip())
     except (OSError, subprocess.CalledProcessError):  # no git, or no repository
         day = datetime.combine(told["date-released"], datetime.min.time(), UTC)
     return told["version"], day
@@ -96,12 +95,14 @@ def edition() -> tuple[str, datetime]:
 # --- one page of all -------------------------------------------------------------------------------------
 
 
-def part(kind: str, inner: str, *, name: str = "", head: str = "") -> tuple[str, str]:
-    """A part of the book that begins a sheet, and the rule that puts its name over each of its sheets."""
-    sheet = f"sheet-{name}"
-    words = head.replace("\\", "\\\\").replace('"', '\\"')
-    rule = f'@page {sheet} {{ @top-right {{ content: "{words}" }} }}\n'
-    return f'<section class="pdf-chapter {kind}" id="{name}" style="page: {sheet}">{inner}</section>', rule
+def part(name: str, title: str, inner: str) -> tuple[str, str]:
+    """A part of the book, which begins a sheet, and the rule that puts its title over each of its sheets."""
+    words = title.replace("\\", "\\\\").replace('"', '\\"')
+    rule = f'@page sheet-{name} {{ @top-right {{ content: "{words}" }} }}\n'
+    return (
+        f'<section class="pdf-chapter pdf-{name}" id="{name}" style="page: sheet-{name}">{inner}</section>',
+        rule,
+    )
 
 
 def title_page(about: dict, formula: str) -> str:
@@ -157,75 +158,91 @@ def asked(page, what: str, *given):
     return page.evaluate(f"given => ({SCRIPT.strip()}).{what}(given)", *given)
 
 
-def whole(browser, folder: Path, only: list[str] | None = None) -> tuple[str, dict]:
-    """The book as one page of HTML, and what its head says about it."""
-    first = visit(browser, first_page(folder.resolve()).as_uri())
-    about, listed = asked(first, "about"), asked(first, "contents")
-    formula = first.locator("article div.math mjx-container").first.evaluate("node => node.outerHTML")
-    first.context.close()
-    base = folder.resolve().as_uri() + "/"
+def chosen(listed: list[dict], base: str, only: list[str] | None) -> list[dict]:
+    """The pages to print, with a name each: all that paper has use for, or the first and those in `only`."""
     chapters = []
     for each in listed:
         place = each["path"].removeprefix(base)
         name = place.rpartition("/")[2].removesuffix(".html")
         if not LEFT_OUT.match(place) and (only is None or not chapters or name in only):
             chapters.append({**each, "name": name})
-    if only and (unknown := set(only) - {each["name"] for each in chapters}):
+    if unknown := set(only or ()) - {each["name"] for each in chapters}:
         raise PdfError(f"the book has no page {', '.join(sorted(unknown))} to print")
-    pages = {each["path"]: each["name"] for each in chapters}
+    return chapters
 
-    parts, styles = [], dict.fromkeys(map(tuple, about["styles"]))
+
+def at_the_end(name: str, inner: str, sections: list[dict]) -> dict:
+    """A chapter that no page of the book has."""
+    title = name.capitalize()
+    chapter = {"part": "At the end", "name": name, "title": title, "heading": title, "sections": sections}
+    return chapter | {"html": f"<h1>{title}</h1>{inner}"}
+
+
+def solutions(chapters: list[dict]) -> dict:
+    """The solutions of all chapters as one."""
+    inner, sections = "", []
     for each in chapters:
-        page = visit(browser, each["path"])
+        if each["solutions"]:
+            place = f"solutions.{each['name']}"
+            sections.append({"id": place, "html": each["heading"]})
+            inner += f'<section id="{place}"><h2>{each["heading"]}</h2>{"".join(each["solutions"])}</section>'
+    return at_the_end("solutions", inner, sections)
+
+
+def whole(browser, folder: Path, only: list[str] | None = None) -> tuple[str, dict]:
+    """The book as one page of HTML, and what its head says about it."""
+    base = folder.resolve().as_uri() + "/"
+    page = visit(browser, first_page(folder.resolve()).as_uri())
+    about, listed, formula = (asked(page, what) for what in ("about", "contents", "formula"))
+    chapters = chosen(listed, base, only)
+    pages = {each["path"]: each["name"] for each in chapters}
+    for each in chapters:
+        if each["path"] != page.url:
+            page.context.close()
+            page = visit(browser, each["path"])
         given = {"name": each["name"], "title": each["title"], "pages": pages, "published": about["address"]}
         each |= asked(page, "gather", given)
-        page.context.close()
-        styles |= dict.fromkeys(map(tuple, each["styles"]))
-        parts.append(part("", each.pop("html"), name=each["name"], head=each["title"]))
-
-    solved = [each for each in chapters if each["solutions"]]
-    if solved:
-        inner = "".join(
-            f'<section id="solutions.{each["name"]}"><h2>{each["heading"]}</h2>\n'
-            f"{''.join(each['solutions'])}</section>"
-            for each in solved
-        )
-        parts.append(part("pdf-solutions", f"<h1>Solutions</h1>{inner}", name="solutions", head="Solutions"))
-        sections = [{"id": f"solutions.{each['name']}", "html": each["heading"]} for each in solved]
-        chapters.append(
-            {"part": "At the end", "name": "solutions", "heading": "Solutions", "sections": sections}
-        )
-    page = visit(browser, (folder / "genindex.html").resolve().as_uri())
-    if entries := asked(page, "index", {"pages": pages}):
-        parts.append(part("pdf-index", f"<h1>Index</h1><ul>{entries}</ul>", name="index", head="Index"))
-        chapters.append({"part": "At the end", "name": "index", "heading": "Index", "sections": []})
     page.context.close()
-    parts.insert(
-        0, part("pdf-contents", f"<h1>Contents</h1>{contents(chapters)}", name="contents", head="Contents")
-    )
+    page = visit(browser, base + "genindex.html")
+    entries = asked(page, "index", {"pages": pages})
+    page.context.close()
 
-    links = "".join(
-        f'<link rel="stylesheet" href="{html.escape(address)}"{f""" media="{media}" """ if media else ""}>'
-        for address, media in styles
+    styles = dict.fromkeys(
+        tuple(each) for each in sum((each["styles"] for each in chapters), about["styles"])
     )
-    head = f"<style>{STYLE}{''.join(rule for _, rule in parts)}</style>"
+    mathematics = chapters[0]["mathStyle"]
+    if any(each["solutions"] for each in chapters):
+        chapters.append(solutions(chapters))
+    if entries:
+        chapters.append(at_the_end("index", f"<ul>{entries}</ul>", []))
+    first = {"name": "contents", "title": "Contents", "html": f"<h1>Contents</h1>{contents(chapters)}"}
+    parts, rules = zip(
+        *(part(each["name"], each["title"], each["html"]) for each in [first, *chapters]), strict=True
+    )
+    links = "".join(
+        f'<link rel="stylesheet" href="{html.escape(address)}" media="{media}">' for address, media in styles
+    )
     text = f"""<!DOCTYPE html>
 <html lang="en-GB" data-theme="light" data-mode="light">
-<head><meta charset="utf-8"><title>{html.escape(about["title"])}</title>{links}{head}</head>
+<head><meta charset="utf-8"><title>{html.escape(about["title"])}</title>{links}
+<style>{mathematics}{STYLE}{"".join(rules)}</style></head>
 <body><main class="bd-main"><div class="bd-content"><div class="bd-article-container">
 <article class="bd-article">
 {title_page(about, formula)}
-{"".join(inner for inner, _ in parts)}
+{"".join(parts)}
 </article></div></div></main></body></html>"""
     return text, about
 
 
 # --- print -----------------------------------------------------------------------------------------------
 
-NUMBER = """numbers => {
-  for (const link of document.querySelectorAll("a[href^='#']"))
-    link.dataset.page = numbers[decodeURIComponent(link.getAttribute("href").slice(1))] ?? "000";
-}"""
+# Writes the sheet of its place to each link, and returns the places of which none is known.
+NUMBER = """numbers => [...document.querySelectorAll("a[href^='#']")].map(link => {
+  const place = decodeURIComponent(link.getAttribute("href").slice(1));
+  link.dataset.page = numbers[place] ?? "000";
+  link.dataset.digits = link.dataset.page.length;
+  return place in numbers ? null : place;
+}).filter(place => place)"""
 
 
 def sheets(pdf: bytes) -> dict[str, int]:
@@ -240,13 +257,16 @@ def sheets(pdf: bytes) -> dict[str, int]:
 def printed(page) -> bytes:
     """Print until every number is that of the sheet on which it was found."""
     numbers = {}
-    for _ in range(PASSES):
-        page.evaluate(NUMBER, numbers)
+    for n in range(PASSES):
+        unknown = page.evaluate(NUMBER, numbers)
+        if n and unknown:
+            raise PdfError(f"links lead to places that are on no sheet: {', '.join(unknown)}")
         pdf = page.pdf(prefer_css_page_size=True, print_background=True, outline=True, tagged=True)
         before, numbers = numbers, sheets(pdf)
         if before == numbers:
             return pdf
-    raise PdfError(f"the numbers of sheets did not settle in {PASSES} prints")
+    moved = [place for place in numbers if numbers[place] != before.get(place)]
+    raise PdfError(f"after {PASSES} prints these places still moved to other sheets: {', '.join(moved)}")
 
 
 def described(pdf: bytes, about: dict) -> bytes:
