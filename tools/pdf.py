@@ -254,14 +254,21 @@ def sheets(pdf: bytes) -> dict[str, int]:
     return {name.lstrip("/"): reader.get_destination_page_number(place) + 1 for name, place in places.items()}
 
 
-def printed(page) -> bytes:
-    """Print until every number is that of the sheet on which it was found."""
+def printed(browser, address: str) -> bytes:
+    """Print until every number is that of the sheet on which it was found.
+
+    Each print is the first of a page that was opened for it: Chromium lays out a second one otherwise.
+    """
     numbers = {}
     for n in range(PASSES):
+        page = visit(browser, address)
+        if faults := {kind: found for kind, found in asked(page, "faults").items() if found}:
+            raise PdfError(f"the pages do not fit together: {faults}")
         unknown = page.evaluate(NUMBER, numbers)
         if n and unknown:
             raise PdfError(f"links lead to places that are on no sheet: {', '.join(unknown)}")
         pdf = page.pdf(prefer_css_page_size=True, print_background=True, outline=True, tagged=True)
+        page.context.close()
         before, numbers = numbers, sheets(pdf)
         if before == numbers:
             return pdf
@@ -296,12 +303,7 @@ def book_pdf(browser, folder: Path, only: list[str] | None = None) -> bytes:
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary, "book.html")
         file.write_text(text, encoding="utf-8")
-        page = visit(browser, file.as_uri())
-        if faults := {kind: found for kind, found in asked(page, "faults").items() if found}:
-            raise PdfError(f"the pages do not fit together: {faults}")
-        pdf = described(printed(page), about)
-        page.context.close()
-    return pdf
+        return described(printed(browser, file.as_uri()), about)
 
 
 # --- publish ---------------------------------------------------------------------------------------------
