@@ -43,7 +43,7 @@
     const all = selector => [...article.querySelectorAll(selector)];
     for (const needless of all(`script, noscript, button, a.headerlink, #searchbox, .pgt-run, .pgt-run-file, .pgt-pdf,
         .pgt-explore-controls, .pgt-explore-note, .pgt-walk-controls, .pgt-covered-note, #ledger-filter,
-        mjx-assistive-mml, details.hide:not([open])`)) needless.remove();
+        mjx-assistive-mml, details.hide:not([open]), .toctree-wrapper`)) needless.remove();
     const heading = article.querySelector("h1");
     const number = title.match(/^\d+ · /)?.[0];
     if (number) heading.prepend(number);
