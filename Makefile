@@ -28,7 +28,7 @@ PYTEST = $(PY) -m pytest -p tools.times --numprocesses $(WORKERS)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:                # each stage takes all cores itself
-.PHONY: help book test test-unit test-notebooks test-browser test-live test-lite times setup-time notebooks lint format serve lab grading bench mutants mutants-chapters pyodide lock clean
+.PHONY: help book pdf test test-unit test-notebooks test-browser test-live test-lite times setup-time notebooks lint format serve lab grading bench mutants mutants-chapters pyodide lock clean
 
 help:  ## say what there is to make
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,10 @@ book: $(VENV)/.book-installed  ## build the book into _build/html
 	$(STAGE) book $(VENV)/bin/jupyter-book build . $(BOOK_FLAGS)
 	@echo
 	@echo 'The book is in _build/html: open _build/html/index.html in a browser, or run `make serve`.'
+
+pdf: $(VENV)/.pdf-installed  ## print the built book as one PDF into _build/pdf, and link it from its first page
+	@test -f _build/html/index.html || { echo 'There is no book in _build/html yet: run `make book` first.' >&2; exit 1; }
+	$(PY) tools/pdf.py
 
 test: test-unit test-notebooks  ## run every test: units, doctests, and nbval on every notebook
 
@@ -108,7 +112,9 @@ mutants-chapters: $(VENV)/.test-installed  ## change what functions return, see 
 lock: $(VENV)/.book-installed  ## write requirements.txt and its companions afresh from pyproject.toml
 	$(COMPILE) --extra book --output-file requirements.txt
 	$(COMPILE) --extra grading --constraint requirements.txt --output-file requirements-grading.txt
-	$(COMPILE) --extra test --constraint requirements.txt --constraint requirements-grading.txt --output-file requirements-test.txt
+	$(COMPILE) --extra pdf --constraint requirements.txt --output-file requirements-pdf.txt
+	$(COMPILE) --extra test --constraint requirements.txt --constraint requirements-grading.txt \
+	    --constraint requirements-pdf.txt --output-file requirements-test.txt
 
 clean:  ## remove what was built (.venv stays)
 	rm -rf _build build dist pgtlab.egg-info .coverage .hypothesis .pytest_cache .ruff_cache
@@ -140,6 +146,11 @@ $(VENV)/.book-installed: requirements.txt pyproject.toml | $(PY)
 $(VENV)/.grading-installed: requirements-grading.txt $(VENV)/.book-installed
 	@echo 'Installing the packages of the grader into $(VENV).'
 	@$(call install,--requirement requirements-grading.txt)
+	@touch $@
+
+$(VENV)/.pdf-installed: requirements-pdf.txt $(VENV)/.book-installed
+	@echo 'Installing the packages that print the book into $(VENV).'
+	@$(call install,--requirement requirements-pdf.txt)
 	@touch $@
 
 $(VENV)/.test-installed: requirements-test.txt $(VENV)/.grading-installed

@@ -633,24 +633,29 @@ def pins(file):
     return found
 
 
-@pytest.mark.parametrize(("file", "extra"), [("requirements.txt", "book"), ("requirements-test.txt", "test")])
+@pytest.mark.parametrize(
+    ("file", "extra"),
+    [("requirements.txt", "book"), ("requirements-pdf.txt", "pdf"), ("requirements-test.txt", "test")],
+)
 def test_pins_cover_what_pyproject_names(file, extra):
     required = [re.match(r"[\w-]+", line)[0] for line in PROJECT["optional-dependencies"][extra]]
     assert set(required) - {"pgtlab"} <= set(pins(file))
 
 
-def test_pins_of_both_files_agree():
-    book, test = pins("requirements.txt"), pins("requirements-test.txt")
-    assert {name: version for name, version in test.items() if name in book} == {
-        name: book[name] for name in test if name in book
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-pdf.txt"])
+def test_pins_of_files_agree(file):
+    others, test = pins(file), pins("requirements-test.txt")
+    assert {name: version for name, version in test.items() if name in others} == {
+        name: others[name] for name in test if name in others
     }
 
 
 def test_the_recipe_for_publishing_builds_and_uploads_the_book():
     recipe = yaml.safe_load((ROOT / "publishing" / "github-pages.yml").read_text(encoding="utf-8"))
     steps = recipe["jobs"]["publish"]["steps"]
-    command, check = (step["run"] for step in steps if "run" in step)
-    assert re.match(r"make ([a-z-]+)", command)[1] in targets()
+    *commands, check = (step["run"] for step in steps if "run" in step)
+    assert [re.match(r"make ([a-z-]+)", command)[1] for command in commands] == ["book", "pdf"]
+    assert {"book", "pdf"} <= targets()
     python, tool, option = check.split()
     assert python == ".venv/bin/python"
     assert f"    python {tool} {option} " in (ROOT / tool).read_text(encoding="utf-8")
