@@ -22,6 +22,8 @@ MISSED = {
     "gain": "visitation",
     "closed loop": "visitation",
     "baseline": "compatible",
+    "bootstrapping": "compatible",
+    "least-squares temporal differences": "compatible",
 }
 
 
