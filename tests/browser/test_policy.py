@@ -43,7 +43,8 @@ def test_a_chapter_works_under_the_policy(book, under):
     slider.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function(
-        "before => document.querySelector('.pgt-explore-ready .pgt-explore-figure').innerHTML !== before", arg=before
+        "before => document.querySelector('.pgt-explore-ready .pgt-explore-figure').innerHTML !== before",
+        arg=before,
     )
     mode = page.evaluate("document.documentElement.dataset.mode")
     page.locator(".theme-switch-button").first.click()
