@@ -79,19 +79,19 @@ def test_an_error_is_shown_with_its_line():
         (np.ones(2), (3,), "an entry too few, or a sum over the wrong axis"),
         (np.ones((3, 5)), (3, 4), "an entry too many, or a sum over the wrong axis"),
         (np.ones((3, 2)), (4, 3), "a sum runs over the wrong axis, or a size is fixed in the code"),
-        ([[1.0], [1.0, 2.0]], (2, 1), "something other than the result is returned, rows of different"),
+        ([[1.0], [1.0, 2.0]], (2, 1), "something other than the result is given, rows of different"),
         (
             np.array([1.0, np.nan, 2.0]),
             (3,),
             "a division by 0, the logarithm of 0, or an exponential that is too large",
         ),
-        ("12", (), "something other than the result is returned"),
+        ("12", (), "something other than the result is given"),
         (
             np.ones(3) + 1j,
             (3,),
-            "something other than the result is returned, rows of different lengths, or com",
+            "something other than the result is given, rows of different lengths, or com",
         ),
-        (np.ma.array([1.0, 2.0], mask=[0, 1]), (2,), "something other than the result is returned"),
+        (np.ma.array([1.0, 2.0], mask=[0, 1]), (2,), "something other than the result is given"),
     ],
 )
 def test_shapes_and_numbers_have_their_causes(value, shape, said):
@@ -345,3 +345,63 @@ def test_a_notebook_shows_the_sentence_alone():
 def test_a_check_called_wrongly_says_so(call, error):
     with pytest.raises((TypeError, ValueError), match=error):
         call()
+
+
+# --- numbers that are written down ---
+
+
+def told(value, **expected):
+    with pytest.raises(checks.WrongAnswer) as caught:
+        checks.entered(J=value, **expected)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("value", [-2 / 3, -0.667, Fraction(-2, 3), np.array(-0.6666)])
+def test_three_digits_of_a_number_are_enough(value, capsys):
+    checks.entered(J=value, known=-2 / 3)
+    assert capsys.readouterr().out == "J: right\n"
+
+
+def test_with_a_bound_of_ones_own_fewer_digits_are():
+    checks.entered(J=0.019, known=3 / 160, within=1e-3)
+    assert "not right within 0.0001" in told(0.019, known=3 / 160, within=1e-4)
+    assert "not right to three digits" in told(0.019, known=3 / 160)
+    with pytest.raises(ValueError, match="within"):
+        checks.entered(J=0.0, known=0.0, within=-1.0)
+
+
+@pytest.mark.parametrize("value", [..., [...], [1.0, ...], ([1.0], (2.0, ...))])
+def test_what_is_not_written_yet_is_told(value):
+    assert told(value, known=[1.0, 2.0]) == "J: not written yet. Put your answer in the place of `...`"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "expected an answer, got None. Likely cause: what `print` gives"),
+        ([1.0, None], "expected numbers of shape (2,), got list"),
+        ("1, 2", "expected numbers of shape (2,), got str"),
+        (rho, "expected numbers of shape (2,), got function"),
+        ([1.0, NAN], "expected finite numbers, got nan at [1]"),
+        (1.0, "expected shape (2,), got one number"),
+        ([[1.0, 2.0]], "expected shape (2,), got shape (1, 2)"),
+        ([1.0, 2.1], "entry [1] is 2.1, which is not right to three digits"),
+        ([-1.0, -2.0], "Likely cause: the sign"),
+        ([2.0, 4.0], "Likely cause: a factor: all entries are 2 times"),
+        ([2.0, 1.0], "Likely cause: the order"),
+        ([1.0], "Likely cause: one of two"),
+    ],
+)
+def test_what_is_no_right_answer_is_told(value, words):
+    assert words in told(value, known=[1.0, 2.0], mistakes={"the order": [2.0, 1.0], "one of two": [1.0]})
+
+
+def test_no_message_on_numbers_shows_the_right_ones():
+    assert "0.0583" not in told(0.0, known=11.66)  # three digits of it
+
+
+def test_one_answer_by_its_name_is_checked_against_numbers():
+    with pytest.raises(TypeError, match="^entered takes one answer by its name, got 2; write"):
+        checks.entered(J=1.0, V=2.0, known=1.0)
+    with pytest.raises(ValueError, match="^known"):
+        checks.entered(J=1.0, known=NAN)

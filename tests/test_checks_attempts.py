@@ -28,3 +28,12 @@ def test_a_wrong_answer_is_printed_with_its_cause(capsys):
 def test_a_check_that_cannot_run_is_an_error():
     with pytest.raises(TypeError, match="^slope_of and at go together"), checks.attempt():
         checks.answer(triple, 2.0, slope_of=triple)
+
+
+def test_an_answer_without_its_name_is_told(capsys):
+    with checks.attempt():
+        checks.entered(J=J_of_nobody, known=6.0)  # noqa: F821
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed == (
+        "Not right yet. J_of_nobody: expected an answer of this name in the cell above, got none"
+    )

@@ -24,8 +24,8 @@ def built(*cells):
     return nbformat.reads(source[0], as_version=4).cells
 
 
-def cell(*tags, id):
-    return new_code_cell("1 + 1", metadata={"tags": list(tags)}, id=id)
+def cell(*tags, id, source="def f():\n    raise NotImplementedError()"):
+    return new_code_cell(source, metadata={"tags": list(tags)}, id=id)
 
 
 def test_a_check_is_folded_up_and_shows_nothing_yet():
@@ -35,6 +35,11 @@ def test_a_check_is_folded_up_and_shows_nothing_yet():
     assert check.metadata.tags == ["try-check", "hide-input", "remove-output"]
     assert check.metadata.mystnb["code_prompt_show"] == "Show the check"
     assert "mystnb" not in other.metadata
+
+
+def test_numbers_need_less_room_than_a_function():
+    tried, _ = built(cell("try", id="a", source="J = ..."), cell("try-check", id="b"))
+    assert tried.metadata.tags == ["try", "try-numbers"]
 
 
 @pytest.mark.parametrize(

@@ -94,24 +94,34 @@ def package_files(distribution: metadata.Distribution) -> dict[str, Path]:
     return {file.as_posix(): file.locate() for file in inside if ".dist-info" not in file.parts[0]}
 
 
+def stem(name: str) -> str:
+    """What the name of the wheel of an installed package begins with, and of the folder in it."""
+    return f"{name.replace('-', '_')}-{metadata.version(name)}"
+
+
+def wheel(name: str) -> str:
+    """The name of the wheel of an installed package."""
+    return f"{stem(name)}-py3-none-any.whl"
+
+
 def write_wheel(name: str, folder: Path) -> None:
     """Pack an installed package in pure Python as a wheel; the same files give the same bytes."""
     try:
         distribution = metadata.distribution(name)
     except metadata.PackageNotFoundError:
         raise LiteError(f"the package {name} is not installed: {REMEDY}") from None
-    stem = f"{name.replace('-', '_')}-{distribution.version}"
+    about = f"{stem(name)}.dist-info"
     tag = "Wheel-Version: 1.0\nGenerator: pgtlab\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     files = {inside: path.read_bytes() for inside, path in sorted(package_files(distribution).items())}
-    files[f"{stem}.dist-info/METADATA"] = distribution.read_text("METADATA").encode()
-    files[f"{stem}.dist-info/WHEEL"] = tag.encode()
+    files[f"{about}/METADATA"] = distribution.read_text("METADATA").encode()
+    files[f"{about}/WHEEL"] = tag.encode()
     lines = [f"{inside},sha256={digest(data)},{len(data)}" for inside, data in files.items()]
-    record = f"{stem}.dist-info/RECORD"
+    record = f"{about}/RECORD"
     files[record] = "\n".join([*lines, f"{record},,", ""]).encode()
     folder.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as wheel:
+    with zipfile.ZipFile(folder / wheel(name), "w") as archive:
         for inside, data in files.items():
-            wheel.writestr(zipfile.ZipInfo(inside), data, zipfile.ZIP_DEFLATED, 9)
+            archive.writestr(zipfile.ZipInfo(inside), data, zipfile.ZIP_DEFLATED, 9)
 
 
 def digest(data: bytes) -> str:

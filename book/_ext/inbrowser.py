@@ -10,7 +10,6 @@ import json
 import re
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 from urllib.parse import quote, urlparse
 
@@ -18,8 +17,10 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
+import lite
+
 logger = logging.getLogger(__name__)
-REMEDY = "run `pip install -r requirements.txt -e .`"
 
 # As `make test-lite` measures them on two cores, from a server on the same machine: megabytes of a first
 # visit, more where SciPy is imported, and seconds to the first result. Python's own start takes most of
@@ -49,16 +50,6 @@ def installed() -> bool:
     return all(importlib.util.find_spec(name) for name in ("jupyterlite_core", "jupyterlite_pyodide_kernel"))
 
 
-def is_address(pyodide: str) -> bool:
-    """Tell an address from a folder, the two that the setting may be."""
-    return pyodide.startswith(("http://", "https://"))
-
-
-def wheel() -> str:
-    """The name of the wheel of pgtlab that `tools/lite.py` packs for the notebooks and the pages."""
-    return f"pgtlab-{metadata.version('pgtlab')}-py3-none-any.whl"
-
-
 def notebooks(app: Sphinx) -> list[str]:
     """The pages that are notebooks."""
     return sorted(name for name in app.env.found_docs if app.env.doc2path(name).endswith(".ipynb"))
@@ -85,7 +76,7 @@ def build_site(app: Sphinx, exception: Exception | None) -> None:
     if exception or app.builder.format != "html":
         return
     if not installed():
-        logger.warning("no notebook will run in the browser: JupyterLite is not installed; %s", REMEDY)
+        logger.warning("no notebook will run in the browser: JupyterLite is not installed; %s", lite.REMEDY)
         return
     out = Path(app.outdir)
     handed_out = [out / "_sources" / f"{name}.ipynb" for name in notebooks(app)]

@@ -16,6 +16,7 @@ import inbrowser
 
 FILES = Path(__file__).resolve().parents[1] / "_static" / "live"
 sys.path.append(str(FILES))
+import lite  # noqa: E402
 from pgtlive import names  # noqa: E402
 from pgtlive.page import Page  # noqa: E402
 
@@ -69,11 +70,11 @@ def add_settings(app: Sphinx, pagename: str, templatename: str, context: dict, d
     if doctree is None or pagename not in inbrowser.notebooks(app) or not inbrowser.installed():
         return
     pyodide = app.config.pyodide
-    if not inbrowser.is_address(pyodide):
+    if not lite.is_address(pyodide):
         pyodide = context["pathto"]("lite/static/pyodide/pyodide.js", resource=True)
     settings = {
         "pyodide": pyodide,
-        "wheel": context["pathto"](f"lite/pypi/{inbrowser.wheel()}", resource=True),
+        "wheel": context["pathto"](f"lite/pypi/{lite.wheel('pgtlab')}", resource=True),
         "version": version(),
         "packages": doctree.get("live_packages", {}),
     }

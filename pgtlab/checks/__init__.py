@@ -1,7 +1,7 @@
 """Owns the checks that the book, the exercises and the tests assert with."""
 
 from pgtlab.checks.agreement import agree, caught
-from pgtlab.checks.answers import WrongAnswer, answer, sampled_answer
+from pgtlab.checks.answers import WrongAnswer, answer, entered, sampled_answer
 from pgtlab.checks.attempts import attempt
 from pgtlab.checks.estimates import consistent
 from pgtlab.checks.policies import sound_policy
@@ -14,6 +14,7 @@ __all__ = [
     "attempt",
     "caught",
     "consistent",
+    "entered",
     "sampled_answer",
     "sound_policy",
     "sound_sampling",

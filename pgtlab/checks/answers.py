@@ -1,4 +1,4 @@
-"""Owns the check of a reader's own function: what it returns, from the coarsest fault to the finest."""
+"""Owns the check of a reader's own answer, a function or numbers: from the coarsest fault to the finest."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import numpy as np
 from pgtlab import _validate
 from pgtlab.checks.agreement import because
 from pgtlab.checks.estimates import student_quantile
+
+#: Numbers that are worked out by hand are right within half a unit of the third significant digit.
+_THREE_DIGITS = 0.005
 
 #: A slope is a difference of fourth order with this step, and is met within this share of it or of 1.
 _STEP, _NEAR = 1e-3, 1e-6
@@ -141,6 +144,84 @@ def answer(
         print(f"{name}: the slope, by differences")
 
 
+def entered(*, known, within=None, mistakes=None, cause=None, **named):
+    r"""Check numbers that a reader worked out and wrote down, and print that they are right.
+
+    No message shows the right answer.
+
+    Parameters
+    ----------
+    known : array_like
+        The right answer, all finite; its shape is the one that is expected.
+    within : float, optional
+        How far an entry may be from the known one, at least 0. Left out: three significant digits are enough.
+    mistakes : dict of str to array_like, optional
+        Answers that are wrong in a known way, each under its likely cause in words. They may have another
+        shape than the right one.
+    cause : str, optional
+        The likely cause where none of these is recognised.
+    **named : object
+        The answer, under the name that the reader gave it: a number, or numbers in lists or an array. ``...``
+        stands for what is not written yet.
+
+    Raises
+    ------
+    AssertionError
+        If something is missing, is no number, has another shape or is wrong: with what was expected, what
+        came, and one likely cause.
+    TypeError, ValueError
+        If the check itself is called wrongly.
+
+    References
+    ----------
+    S8 to S23: what the exercises of the chapters ask for.
+
+    Examples
+    --------
+    The circumference of a circle of radius 1 is :math:`2 \pi`.
+
+    >>> entered(around=6.28, known=2 * np.pi)
+    around: right
+    >>> from pgtlab.checks import caught
+    >>> with caught():
+    ...     entered(around=3.14, known=2 * np.pi, mistakes={"only half of the circle": np.pi})
+    caught: around: the answer is 3.14, which is not right to three digits. Likely
+    cause: only half of the circle
+    """
+    if len(named) != 1:
+        raise TypeError(
+            f"entered takes one answer by its name, got {len(named)}; write entered(J=J, known=6.0)"
+        )
+    ((name, value),) = named.items()
+    known = _validate.numbers("known", known)
+    _validate.finite("known", known)
+    if _unwritten(value):
+        raise WrongAnswer(f"{name}: not written yet. Put your answer in the place of `...`")
+    if value is None:
+        raise WrongAnswer(
+            f"{name}: expected an answer, got None. Likely cause: what `print` gives, or a function "
+            "without `return`"
+        )
+    value = _numbers(name, value, known.shape, None, mistakes or {})
+    words = None if within is not None else "to three digits"
+    within = None if words else _validate.at_least_zero("within", within)
+
+    def near(number):
+        return _THREE_DIGITS * np.abs(number) + 1e-8 if within is None else within
+
+    # A wrong answer, too, may be rounded.
+    wrong = {likely: np.asarray(each, dtype=np.float64) for likely, each in (mistakes or {}).items()}
+    seen = {
+        likely: value for likely, each in wrong.items() if _seen_before(value, near(each), {likely: each})
+    }
+    _close(name, value, known, near(known), seen, cause, words)
+    print(f"{name}: right")
+
+
+def _unwritten(value):
+    return value is ... or (isinstance(value, list | tuple) and any(map(_unwritten, value)))
+
+
 def sampled_answer(
     function,
     *arguments,
@@ -256,7 +337,7 @@ def _numbers(name, value, shape, axes, mistakes):
     except (TypeError, ValueError):
         raise WrongAnswer(
             f"{name}: expected numbers of {words}, got {type(value).__name__}. Likely cause: "
-            "something other than the result is returned, rows of different lengths, or complex numbers"
+            "something other than the result is given, rows of different lengths, or complex numbers"
         ) from None
     if array.shape != shape:
         likely = _seen_before(array, 1e-8, mistakes) or _cause_of_shape(array.shape, shape)
@@ -297,14 +378,15 @@ def _of_shape(name, right, shape):
     return right
 
 
-def _close(name, value, right, within, mistakes, cause):
+def _close(name, value, right, within, mistakes, cause, near=None):
     wrong = ~(np.abs(value - right) <= within)
     if wrong.any():
         at = tuple(map(int, np.argwhere(wrong)[0]))
         likely = _recognised(value, right, within, mistakes)
         where = f"entry {_validate.subscript(at)}" if at else "the answer"
         got = value[at] if abs(value[at]) > np.max(within) else 0.0
-        wrong, digits = f"not right within {np.max(within):.3g}", _digits(value, right)
+        wrong = f"not right {near or f'within {np.max(within):.3g}'}"
+        digits = _digits(value, right)
         if digits:
             wrong += f" (about {digits} digits are)"
             cause = (

@@ -13,7 +13,7 @@ def attempt():
     """Run the check of an exercise, and print what it finds in the place of an error.
 
     A chapter holds its exercises unsolved. With this round a check the notebook runs through all the same,
-    and a reader is told what is missing or wrong.
+    and a reader is told what is missing or wrong; so is one who gave the answer another name.
 
     Raises
     ------
@@ -39,6 +39,9 @@ def attempt():
     """
     try:
         yield
+    except NameError as missing:  # of the check: one in a reader's function is told by `answer` itself
+        said = f"{missing.name}: expected an answer of this name in the cell above, got none"
+        print(textwrap.fill(f"Not right yet. {said}", _LINE))
     except AssertionError as wrong:
         print(textwrap.fill(f"Not right yet. {wrong}", _LINE))
     else:

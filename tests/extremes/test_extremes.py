@@ -172,6 +172,7 @@ WITHOUT_COLUMN = {
         "answer",
         "attempt",
         "caught",
+        "entered",
         "sampled_answer",
     },
 }

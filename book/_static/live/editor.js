@@ -169,7 +169,7 @@ export async function start({ live, fetched, kept }) {
       const ways = [], words = [this.said];
       if (sent !== null) {
         words.push("This code came with the link. Nothing of it has run: read it, and press Run if you want to.");
-        ways.push(button(cell.edited ? "Back to my code" : "Back to the book's code", () => this.refuse()));
+        ways.push(button(cell.edited ? "Back to my code" : "Restore the book's code", () => this.refuse()));
       } else {
         if (cell.edited) {
           words.push(this.older ? "Edited by you; since then the book's code has changed." : "Edited by you.");

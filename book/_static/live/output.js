@@ -10,12 +10,12 @@ export function inert(html) {
   template.innerHTML = html;
   for (const node of template.content.querySelectorAll("*")) {
     // A style would reach the whole page, a form would send what is typed into it.
-    if (node.matches("script, style, iframe, object, embed, base, meta, link, form")) { node.remove(); continue; }
+    if (node.matches("script, style, iframe, object, embed, base, meta, link, form, set, animate")) { node.remove(); continue; }
     const link = node.localName === "a";
     for (const { name, value } of [...node.attributes]) {
-      const runs = /^on|^(action|formaction|ping|srcdoc)$/i.test(name) || /^\s*javascript:/i.test(value);
+      const runs = /^on|^(action|form|formaction|ping|srcdoc)$/i.test(name) || /^javascript:/i.test(value.replace(/[\0- ]/g, ""));
       const asks = /^(src|srcset|poster|background|(xlink:)?href)$/i.test(name) && !link && !/^\s*(data:image\/|#)/i.test(value);
-      const reaches = name === "style" && /url\(|image-set|position/i.test(value.replace(/url\(\s*["']?#/g, ""));
+      const reaches = /url\(/i.test(value.replace(/url\(\s*["']?#/g, "")) || name === "style" && /image-set|position|\\/i.test(value);
       if (runs || asks || reaches) node.removeAttribute(name);
     }
   }

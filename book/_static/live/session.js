@@ -2,7 +2,8 @@
 const MODULES = ["__init__.py", "names.py", "page.py", "cells.py", "shown.py", "figures.py", "packages.py"];
 const SILENCE = 45; // seconds without a word from Python while it starts
 const OFFLINE = "Python could not be fetched. Are you offline, or does a firewall or a blocker stop it? Run the cell again when that has changed.";
-const DEAD = "Python has stopped, probably for want of memory. What you typed is still there; run the cell again, and it starts afresh.";
+const LATER = "A package that this cell needs could not be fetched. Are you offline, or does a firewall or a blocker stop it? Python is still here: run the cell again when that has changed.";
+const DEAD = "Python has stopped: the code has ended it, or it wanted more memory than there is. What you typed is still there; run the cell again, and it starts afresh.";
 
 export async function start({ live, settings, base, make }) {
   // The files of one version: after a new build a browser may have some of the old.
@@ -46,8 +47,12 @@ export async function start({ live, settings, base, make }) {
       const call = calls.get(message.id);
       calls.delete(message.id);
       if (!message.failed) call?.resolve(message.answer);
-      else end({ sentence: message.failed.fetch ? OFFLINE : DEAD, message: message.failed.message });
-      if (message.failed) call?.reject({ sentence: message.failed.fetch ? OFFLINE : DEAD });
+      else {
+        const { fetch, alive } = message.failed;
+        const error = { sentence: alive ? LATER : fetch ? OFFLINE : DEAD };
+        if (!alive) end(error);
+        call?.reject(error);
+      }
     };
     hope();
     ready = ask("start", {
@@ -153,7 +158,7 @@ export async function start({ live, settings, base, make }) {
     cell.record = result.record;
     const asBook = used.every(id => { const each = live.cell(id); return each && !each.aside && way.sources[id] === each.original; });
     result.settle({ answer, asBook, live, figure: (place, explored) => new LiveFigure({ place, explored, cell, ask, make, inert }) });
-    const back = button("Back to the book’s", () => session.restore(cell));
+    const back = button("Show the book’s output", () => session.restore(cell));
     const also = ran.length ? ` ${ran.length === 1 ? "One cell" : `${ran.length} cells`} above ran first.` : "";
     if (!answer.ok) cell.say("Your run ended with an error.", back);
     else if (result.keepsBook) cell.say(`You ran this cell in ${seconds(1000 * answer.seconds)}.${also} ${result.explored ? "The figure is the book’s, whose code is the same: change it, and the sliders ask Python." : "The result is the book’s."}`);
@@ -215,7 +220,7 @@ export async function start({ live, settings, base, make }) {
       for (const cell of stopped) {
         cell.set("stopped");
         cell.say("Stopped. What cells had computed is computed again when it is needed.",
-          ...(cell.shown ? [button("Back to the book’s", () => session.restore(cell))] : []));
+          ...(cell.shown ? [button("Show the book’s output", () => session.restore(cell))] : []));
       }
       live.busy(false);
       if (had && stopped.length) python(["numpy"]);
@@ -260,7 +265,7 @@ export async function start({ live, settings, base, make }) {
     cell.before ??= cell.note.firstChild?.textContent;
     cell.set(old ? "stale" : "done");
     cell.say(old ? "Your result, from before a change: run it again." : cell.before,
-      button("Back to the book’s", () => session.restore(cell)));
+      button("Show the book’s output", () => session.restore(cell)));
     if (!old) cell.before = null;
   }
 

@@ -141,8 +141,9 @@ onmessage = ({ data: { id, call, given } }) => {
     try {
       postMessage({ id, answer: await Promise.race([ended, calls[call](given)]) });
     } catch (error) {
-      // After anything but a lost file this Python is done for: the page will start another.
-      postMessage({ id, failed: { fetch: error instanceof FetchError, message: String(error.message ?? error) } });
+      // A Python that runs outlives a package that did not come; after anything else the page will start another.
+      const fetch = error instanceof FetchError;
+      postMessage({ id, failed: { fetch, alive: fetch && Boolean(notebook) } });
     }
   });
 };

@@ -107,7 +107,7 @@ def test_the_result_takes_the_place_of_the_books_and_gives_it_back(live):
     assert (answer["shown"].strip(), answer["state"]) == ("mine", "done")
     assert "Your result" in answer["note"]
     assert cell.locator("> .cell_output:visible").count() == 1
-    cell.get_by_role("button", name="Back to the book").click()
+    cell.get_by_role("button", name="Show the book’s output").click()
     assert cell.locator("> .cell_output").inner_text() == book
 
 
@@ -169,6 +169,59 @@ def test_of_a_million_lines_the_newest_stay(live):
     assert f"The first {first:,} lines are left out" in shown
 
 
+def test_a_python_that_ends_itself_is_told_and_another_comes(live):
+    page = live(SMALL)
+    answer = run(page, 1, "import os\nos._exit(1)")
+    assert answer["state"] == "failed"
+    assert "Python has stopped: the code has ended it" in answer["note"]
+    assert run(page, 1, "print('back')")["shown"].strip() == "back"
+    # So does one whose machinery breaks between two cells.
+    page.workers[0].evaluate("() => { Promise.reject(new Error('broken')); }")
+    assert "Python has stopped" in run(page, 2, "print('lost')")["note"]
+    assert run(page, 2, "print('again')")["shown"].strip() == "again"
+    assert len(page.workers) == 1
+
+
+OUTSIDE = "https://outside.example"
+#: What would act on the page if it could; one word of it is to be read all the same.
+ACTING = rf"""
+<style>h1 {{ display: none }} h1::before {{ content: url({OUTSIDE}/1) }}</style><base href="{OUTSIDE}">
+<link rel="stylesheet" href="{OUTSIDE}/2"><meta http-equiv="refresh" content="0; {OUTSIDE}/3">
+<form action="{OUTSIDE}/4"><input name="typed" value="secret"><button>send</button></form>
+<button id="alone" form="search" formaction="{OUTSIDE}/5">send</button>
+<img src="{OUTSIDE}/6" srcset="{OUTSIDE}/7 2x" onerror="document.title = 'acted'">
+<p style="background: url({OUTSIDE}/8)">a</p><p style="background: u\\72l({OUTSIDE}/9)">b</p>
+<p style="position: fixed; inset: 0">c</p><table background="{OUTSIDE}/10"><tr><td>d</td></tr></table>
+<video src="{OUTSIDE}/11" poster="{OUTSIDE}/12"></video><iframe src="{OUTSIDE}/13"></iframe>
+<svg><image href="{OUTSIDE}/14"/><rect width="9" height="9" mask="url({OUTSIDE}/15#m)" fill="url(#there)"/>
+<a id="turned" href="#top"><set attributeName="href" to="javascript:document.title = 'acted'"/></a></svg>
+<a id="runs" href="java&#10;script:document.title = 'acted'">f</a><script>document.title = 'acted'</script>
+<p id="stays" style="color: red">the words stay</p>
+"""
+SHOWING = "class Acting:\n    def _repr_html_(self):\n        return '''{}'''\nActing()"
+ACTS = "script, style, link, meta, base, form, iframe, set, [form], [formaction], [onerror], [background]"
+PLACES = """[...document.querySelectorAll('.pgt-live-output *')].every(
+  each => ['static', 'relative'].includes(getComputedStyle(each).position))"""
+
+
+def test_what_a_cell_shows_is_seen_and_does_not_act(live):
+    page = live(SMALL)
+    title, address = page.title(), page.url
+    assert run(page, 1, SHOWING.format(ACTING))["state"] == "done"
+    shown = page.locator(".pgt-live-output")
+    assert "the words stay" in shown.inner_text()
+    assert shown.locator("#stays").get_attribute("style") == "color: red"
+    assert shown.locator("rect").get_attribute("fill") == "url(#there)"
+    assert shown.locator(ACTS).count() == 0
+    assert page.evaluate(PLACES)
+    for pressed in ("#alone", "#runs", "#turned"):
+        shown.locator(pressed).dispatch_event("click")
+    page.wait_for_timeout(300)
+    assert page.locator("article h1").first.is_visible()
+    assert (page.title(), page.url.partition("#")[0], page.outside) == (title, address, [])
+    assert page.errors == []
+
+
 def test_memory_without_end_is_answered(live):
     answer = run(live(SMALL), 1, "x = []\nwhile True:\n    x.append(bytearray(10**8))")
     assert answer["error"]["name"] == "MemoryError"
@@ -181,10 +234,15 @@ def test_without_a_network_the_cell_says_what_helps(live):
     assert "offline" in run(page, 1)["note"]
     page.context.set_offline(False)
     assert run(page, 1)["state"] == "done"
+    kept = run(page, 3, "import time\nnow = time.perf_counter()\nprint(now)")["shown"]
     page.context.set_offline(True)  # Python is here, and what it needs more is not
-    assert "offline" in run(page, 2, "import sympy")["note"]
+    answer = run(page, 2, "import sympy")
+    assert (answer["state"], "Python is still here" in answer["note"]) == ("failed", True)
+    assert run(page, 1, "print('alive')")["shown"].strip() == "alive"
     page.context.set_offline(False)
     assert run(page, 2)["state"] == "done"
+    # It is the same Python: what it had computed is there.
+    assert run(page, 4, "print(now)")["shown"].strip() == kept.strip()
 
 
 @pytest.mark.parametrize("file", ["pyodide.js", "pyodide.asm.wasm", "python_stdlib.zip", "numpy-*.whl"])
