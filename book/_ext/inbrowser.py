@@ -41,8 +41,8 @@ for this site. <em>File → Download</em> in the notebook takes it out.</p>
 <p>Nothing is installed, and what you compute stays on your machine.</p>
 </details>
 </div>
-<p class="pgt-run-file" hidden>This page also runs in the browser, once the book is on a server:
-<code>make serve</code> is one.</p>
+<p class="pgt-run-file" hidden>You are reading this from a file. Read it from a web server, and its code runs
+in the page: <code>make serve</code> in the folder of the book starts one.</p>
 """
 
 

@@ -423,7 +423,7 @@ def test_each_notebook_page_leads_to_its_notebook_in_the_browser(book, visit):
 def test_a_page_that_is_a_file_says_that_its_notebook_needs_a_server(book, visit):
     page = visit(book, notebook_pages(book)[0].with_suffix(".html").as_posix(), by="file", settle=False).page
     assert not page.locator("a.pgt-run-button").is_visible()
-    assert "once the book is on a server" in page.locator(".pgt-run-file").inner_text()
+    assert "Read it from a web server" in page.locator(".pgt-run-file").inner_text()
 
 
 def test_no_extension_puts_a_file_of_its_own_in_the_place_of_ours(book):
