@@ -30,7 +30,7 @@ BOOK = ROOT / "_build" / "html"
 OUT = ROOT / "_build" / "pdf"
 NAME = "policy-gradient-theorem.pdf"
 BROWSERS = (
-    "chromium-headless-shell",
+    "chromium-headless-shell",  # no window of its own to draw
     "chromium",
     "chromium-browser",
     "google-chrome",

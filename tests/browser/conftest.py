@@ -26,15 +26,10 @@ import pytest
 sys.path.append(str(Path(__file__).parent))
 from with_pyodide import compiled_pyodide, pyodide, serve_lite  # noqa: F401
 
+from tools.pdf import BROWSERS
+
 ROOT = Path(__file__).parents[2]
 BOOK = Path(os.environ.get("PGTLAB_BOOK", ROOT / "_build" / "html")).resolve()
-BROWSERS = (
-    "chromium-headless-shell",  # no window of its own to draw
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-)
 ARGUMENTS = [
     "--headless=new",
     "--no-sandbox",

@@ -1,16 +1,12 @@
 """The book as one PDF: its first two pages, printed as `make pdf` prints them all, and read with pypdf."""
 
-import importlib.util
 import re
 from io import BytesIO
 
 import pytest
-from conftest import ROOT
 
 pypdf = pytest.importorskip("pypdf", reason="pypdf: see requirements-test.txt")
-spec = importlib.util.spec_from_file_location("pdf", ROOT / "tools" / "pdf.py")
-pdf = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(pdf)
+from tools import pdf  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("the book as one PDF")
 
