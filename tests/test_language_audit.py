@@ -401,3 +401,15 @@ def test_sampled_groups_equal_the_loss_that_is_differentiated_on_the_same_texts(
         weights = np.concatenate([by_pair, 0 * by_pair]).reshape(tree.n_states, tree.n_tokens)
         assert_allclose(policy.score_sum(weights), by_jax, rtol=1e-9, atol=1e-10)
         assert np.linalg.norm(by_jax) > 0.1
+
+
+def test_two_gradients_in_other_shares_from_policy_to_policy_are_no_objective():
+    from pgtlab.language.auditing import _explained
+
+    def objective(name, gradient):
+        return SimpleNamespace(name=name, frozen=False, gradient=lambda law: np.array(gradient))
+
+    across, up = objective("across", [1.0, 0.0]), objective("up", [0.0, 1.0])
+    steps = [np.array([1.0, 1.0]), np.array([1.0, 2.0])]
+    assert _explained(steps, [1, 2], [across], [up])[0] is None
+    assert _explained(steps[:1] * 2, [1, 2], [across], [up])[0] == "across and up"

@@ -870,7 +870,18 @@ def test_no_statement_keeps_an_abbreviation():
     written = [statement(line.says) for id in ALL_PROOFS for line in lines(id) if line.says]
     assert len(written) > 100
     assert [each for each in written if re.search(r"\\(SC|FIM|all|slope|nat|pd|d)(?![a-zA-Z])", each)] == []
+    assert statement(r"\d{K_{\mathrm{a}}}") == r"\frac{\partial K_{\mathrm{a}}}{\partial \theta}"
     assert statement(r"\SC_t \, \all_0") == r"\mathrm{SC}_t \, \sum_{s,a} \rho \, \pi \,_0"
+
+
+def test_a_line_that_says_nothing_shows_its_sides():
+    from pgtlab.letters.proof import Line
+    from pgtlab.letters.typeset import _step
+
+    x = sp.Symbol("x")
+    assert r"(x + 1)^2 = x^2 + 2 x + 1" in re.sub(
+        r"[{}]|\\left|\\right", "", _step(Line("multiply", (x + 1) ** 2, x**2 + 2 * x + 1))
+    )
 
 
 def test_a_power_of_a_power_has_one_exponent_at_a_time():

@@ -206,16 +206,20 @@ def entered(*, known, within=None, mistakes=None, cause=None, **named):
     words = None if within is not None else "to three digits"
     within = None if words else _validate.at_least_zero("within", within)
 
-    def near(number):
-        return _THREE_DIGITS * np.abs(number) + 1e-8 if within is None else within
-
     # A wrong answer, too, may be rounded.
     wrong = {likely: np.asarray(each, dtype=np.float64) for likely, each in (mistakes or {}).items()}
     seen = {
-        likely: value for likely, each in wrong.items() if _seen_before(value, near(each), {likely: each})
+        likely: value
+        for likely, each in wrong.items()
+        if _seen_before(value, _near(each, within), {likely: each})
     }
-    _close(name, value, known, near(known), seen, cause, words)
+    _close(name, value, known, _near(known, within), seen, cause, words)
     print(f"{name}: right")
+
+
+def _near(number, within):
+    """Return how far from a number still counts as it: `within`, or three digits if that is None."""
+    return _THREE_DIGITS * np.abs(number) + 1e-8 if within is None else within
 
 
 def _unwritten(value):

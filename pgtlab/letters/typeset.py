@@ -20,8 +20,8 @@ _LONG, _NAMES = 5, 3
 
 _DOTS = r"\cdots"
 
-#: One argument in braces, which may hold braces itself.
-_ARGUMENT = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
+#: One argument in braces, which may hold braces, and these braces again.
+_ARGUMENT = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
 
 #: What the statements of lines abbreviate.
 _SHORT = (
