@@ -885,8 +885,14 @@ def test_a_line_that_says_nothing_shows_its_sides():
 
 
 def test_a_power_of_a_power_has_one_exponent_at_a_time():
-    from pgtlab.letters.typeset import cut
+    from pgtlab.letters.typeset import _factor, cut
 
+    _, x = sp.ring("x", sp.ZZ)
+    assert [_factor(x**2, n, {}) for n in (1, 2)] == ["x^{2}", r"\left(x^{2}\right)^{2}"]
+    assert [_factor(x, n, {}) for n in (1, 2)] == ["x", "x^{2}"]
+    assert _factor(x + 1, 2, {}) == r"\left(x + \cdots_{1}\right)^{2}"  # for which there is little room
     slope = sp.Derivative(sp.Function("f")(sp.Symbol("x")), sp.Symbol("x"))
     written = cut(sp.Pow(slope**2, 2, evaluate=False), 40)
     assert written == r"\left(\left(\frac{\partial f}{\partial x}\right)^{2}\right)^{2}"
+    wrapped = sp.Pow(sp.Mul(slope**2, evaluate=False), 2, evaluate=False)
+    assert cut(wrapped, 40) == written

@@ -82,8 +82,9 @@ class _Printer(LatexPrinter):
         return name if exp is None else f"{{{name}}}^{{{exp}}}"
 
     def _print_Pow(self, expr):
-        if expr.base.is_Pow and expr.exp.is_Integer:
-            return rf"\left({self._print(expr.base)}\right)^{{{expr.exp}}}"
+        base = self._print(expr.base)
+        if expr.exp.is_Integer and expr.exp > 1 and re.search(r"\^\{[^{}]*\}$", base):
+            return rf"\left({base}\right)^{{{expr.exp}}}"  # one exponent at a time
         return super()._print_Pow(expr)
 
     def _print_Derivative(self, expr):
@@ -275,4 +276,6 @@ def _polynomial(polynomial, names, room=_SIDE):
 
 def _factor(polynomial, n, names):
     tex = _polynomial(polynomial, names, _SIDE // 2)
-    return _bracketed(tex) + (f"^{{{n}}}" if n > 1 else "")
+    if n == 1:
+        return _bracketed(tex)
+    return rf"\left({tex}\right)^{{{n}}}" if re.search(r"[+^-]", tex) else f"{tex}^{{{n}}}"
