@@ -57,7 +57,7 @@ def shown(cell):
         else:
             texts += [
                 (kind, "".join(text))
-                for kind, text in sorted(output["data"].items())
+                for kind, text in sorted(form.kept_data(output["data"]).items())
                 if kind in ("text/plain", "text/latex", "text/markdown", "text/html")
             ]
     return texts
