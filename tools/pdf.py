@@ -45,9 +45,9 @@ LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 WHY = (
     "Left out are the problem sets and the notes for lecturers, which are worked on at a computer, the "
     "reference of the package, and how the book is published. The pages of the book have all of these, and "
-    "the code of the figures."
+    "the code of the figures and the numbers behind each check."
 )
-#: The scripts of a page that are run: those that set its formulas, and that open what paper has open.
+#: The scripts of a page that are run: those that set its formulas, and that fold its checks as on paper.
 SCRIPTS = re.compile(r"/_static/(mathjax/|fold\.js)")
 SHEET = {"width": 642, "height": 906}  # what A4 leaves inside the margins of pdf.css, in CSS pixels
 PATIENCE = 300_000  # milliseconds that a page may take: the machine may be busy
