@@ -228,6 +228,13 @@ def test_prose_takes_nothing_for_granted(path):
     assert "obviously" not in text.lower()
 
 
+@each_page
+def test_a_note_in_the_margin_covers_nothing_where_a_notebook_is_opened(path):
+    # JupyterLab gives what these directives make no height, and draws the next paragraph over it.
+    found = re.search(r"^[`:]{3,}\{(margin|aside|sidebar)\}", prose(path), re.MULTILINE)
+    assert not found, f"{path.name}: {found[0]}: take a note with `:class: margin`"
+
+
 # KaTeX, which draws the mathematics of a notebook in the browser, makes two things of a function's name, and
 # so malformed MathML where the name alone is a sub- or superscript; a name in roman letters is one thing.
 NAMES = "arg|cos|deg|det|dim|exp|gcd|inf|ker|lim|liminf|limsup|ln|log|max|min|Pr|sin|sup|tan|operatorname"

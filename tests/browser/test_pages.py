@@ -155,7 +155,7 @@ def test_no_page_scrolls_sideways_at_any_width(seen):
     [
         (
             "theorem",
-            "aside.margin { width: 33% !important; margin-right: -36% !important }",
+            ".admonition.margin { width: 33% !important; margin-right: -36% !important }",
             {992, 1100, 1199},
         ),
         ("own", "article code span.pre { white-space: nowrap !important }", {320, 360}),
