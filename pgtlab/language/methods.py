@@ -184,7 +184,7 @@ METHODS = (
     Method(
         "k3 in the reward",
         "e^{-l} - 1 + l",
-        "TRL, PPOTrainer, as an option",
+        "PPOTrainer of TRL until 1.12, as an option",
         KLUpdate("k3", where="reward"),
         1,
     ),
