@@ -989,9 +989,14 @@ def test_in_a_notebook_what_is_wrong_still_fails(displayed):
 @pytest.mark.parametrize(
     ("mean", "error", "exact", "line"),
     [
-        (0.75, 0.25, 0.5, "estimate 0.75: within 12.9 standard errors of the exact value"),
-        (np.ones(4), np.ones(4), np.ones(4), "estimate (4 numbers): within"),
-        ([0.0, 0.5], [0.0, 1.0], [0.1, 0.5], "estimate [0, 0.5]: no verdict for 1 of 2 components; within"),
+        (0.75, 0.25, 0.5, "estimate 0.75: 1.0 standard errors from the exact value, 12.9 allowed"),
+        (np.ones(4), np.ones(4), [1, 1, 1, 3.5], "estimate (4 numbers): at most 2.5 standard errors from"),
+        (
+            [0.0, 0.5],
+            [0.0, 1.0],
+            [0.1, 0.5],
+            "estimate [0, 0.5]: no verdict for 1 of 2 components; at most 0.0 ",
+        ),
     ],
     ids=["number", "many", "unseen"],
 )

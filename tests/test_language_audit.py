@@ -28,6 +28,7 @@ from pgtlab.language import (
     mean_update,
     objectives,
     raw,
+    standard_reference,
     standard_tree,
     standardised,
     token_log_probs,
@@ -214,7 +215,7 @@ def test_antisymmetry_is_told_by_hand():
 
 def test_every_method_of_the_table_is_audited_and_its_own_objective_is_found():
     found = {method.name: method.audit() for method in METHODS}
-    assert len(found) == len(METHODS) == 22
+    assert len(found) == len(METHODS) == 25
     assert found["actor-critic, with γ to the t"].objective == "discounted reward"
     assert found["actor-critic, without γ to the t"].objective is None
     climbs_pass_rate = {name for name, each in found.items() if each.objective == "mean reward"}
@@ -226,9 +227,60 @@ def test_every_method_of_the_table_is_audited_and_its_own_objective_is_found():
         "Dr. GRPO",
     }
     here = Law(standard_tree(), table(standard_tree()))
-    (own,) = METHODS[2].also
-    by_differences = slope(lambda p: own.value(Law(here.tree, p), here), here.policy)
-    assert_allclose(own.gradient(here), by_differences, rtol=1e-6, atol=1e-8)
+    assert found["DPO on collected pairs"].objective == "log-likelihood of the judgements"
+    assert_allclose(found["DPO on collected pairs"].factors, 1, rtol=1e-9)
+    assert found["DPO on pairs of its own"].objective is None
+    frozen = {"k2 as a loss, by token", "k3 with the ratio, by token"}
+    token_wise = {
+        name for name, each in found.items() if each.objective == "KL of the next token, visits frozen"
+    }
+    assert token_wise == frozen
+    assert found["k1 in the reward, to go by token"].objective == "KL(policy | reference)"
+    reference = standard_reference(standard_tree())
+    here = Law(here.tree, here.policy, reference)
+    for own in (each for method in METHODS for each in method.also):
+        by_differences = slope(lambda p, own=own: own.value(Law(here.tree, p, reference), here), here.policy)
+        assert_allclose(own.gradient(here), by_differences, rtol=1e-6, atol=1e-8)
+
+
+def test_an_audit_of_old_answers_sees_ratios_and_clips():
+    # Answers of one token: the ratio of the token is that of the text, and the mean is the gradient (L.10).
+    one = TokenTree("xyz", 1, [lambda answer: float(answer == ("x",))])
+    old = table(one, 2)
+    # The first has become more likely, by more than the clip.
+    policy = old.with_parameters(old.parameters + np.array([0.5, 0.0, 0.0]))
+    plain, clipped = GroupUpdate(leave_one_out), GroupUpdate(leave_one_out, clip=(0.2, 0.2))
+    where = {"tree": one, "policies": [policy], "group_size": 2}
+    assert audit(plain, **where, old=old).objective == "mean reward"
+    assert audit(clipped, **where).objective == "mean reward"
+    assert audit(clipped, **where, old=old).objective is None
+    # Two tokens: by token the ratio is not that of the text.
+    two = {"tree": standard_tree(), "policies": [table(standard_tree(), 1)], "group_size": 2}
+    assert audit(plain, **two, old=table(standard_tree(), 2)).objective is None
+
+
+def test_what_is_nearly_an_objective_is_named_with_its_distance():
+    def with_a_little(added):
+        def loss(log_probs, old_log_probs, ref_log_probs, rewards, mask):
+            advantage = (rewards - rewards.mean()) / (rewards.std() + added)
+            pull = np.exp(log_probs - old_log_probs) * advantage[:, None] * mask
+            return -pull.sum(-1).mean()
+
+        return loss
+
+    gaps = []
+    for added in (1e-4, 1e-2):
+        found = audit(with_a_little(added))
+        assert (found.objective, found.nearest) == (None, "pass rate seen through c_4")
+        assert f"The nearest is: {found.nearest}, within {100 * found.gap:.2g} %" in found.words
+        gaps.append(found.gap)
+    # The spreads of a group of four are sqrt(3)/4 and 1/2: each is changed by a share of its own, in
+    # proportion to what is added.
+    assert_allclose(gaps[1] / gaps[0], 100, rtol=0.1)
+    exact = audit(with_a_little(0.0 + 1e-12))
+    assert (exact.nearest, exact.gap) == (None, 0.0)
+    away = audit(GroupUpdate(standardised, "token"))
+    assert (away.nearest, away.gap) == (None, np.inf)
 
 
 # --- losses as they are written --------------------------------------------------------------------------

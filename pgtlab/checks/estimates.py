@@ -120,7 +120,9 @@ def consistent(*, estimate, exact, false_alarm=1e-6, cause=None):
         of_events = f" and {events:.3g} rare events" if (beyond & ~still).any() else ""
         within = f"within {bound:.3g} standard errors{of_events}"
         verdicts.append(f"{within}, as chance has it in all but {false_alarm:g} of such checks")
-        brief.append(f"{within} of the exact value")
+        farthest = (gap[~still] / error[~still]).max(initial=0.0)
+        off = f"{'at most ' if mean.size > 1 else ''}{farthest:.1f} standard errors from the exact value"
+        brief.append(f"{off}, {bound:.3g}{of_events} allowed")
     shown = f" {texts['estimate']}" if mean.size <= _FEW else f" ({mean.size} numbers)"
     fold.show(f"estimate{shown}: {'; '.join(brief)}", "\n".join([columns(texts), *verdicts]))
 

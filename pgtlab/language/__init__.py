@@ -1,7 +1,7 @@
 """Owns policy gradients on language models: a tree of tokens on which each method's mean is exact."""
 
 from pgtlab.language.adapters import AutodiffLoss, NumpyLoss, from_jax, from_torch
-from pgtlab.language.auditing import Audit, antisymmetry, audit, standard_tree
+from pgtlab.language.auditing import Audit, antisymmetry, audit, standard_reference, standard_tree
 from pgtlab.language.means import (
     difficulty_weight,
     mean_advantages,
@@ -62,6 +62,7 @@ __all__ = [
     "objectives",
     "raw",
     "sampled_update",
+    "standard_reference",
     "standard_tree",
     "standardised",
     "token_log_probs",

@@ -29,6 +29,9 @@ _NONE = 1e-9
 #: Step of the derivatives of the field, and the share of their length below which an antisymmetric part is 0.
 _STEP, _CURL = 1e-4, 1e-5
 
+#: The nearest objective is named if the step is not farther from it than this share of its length.
+_NEAR = 0.05
+
 #: Policies at which the audit looks, each with the size of its logits.
 _LOOKS = (0.7, 1.2, 1.8)
 
@@ -48,6 +51,11 @@ class Audit:
         By how much the step is longer than the gradient, at each policy.
     frozen : bool
         Whether a part of `objective` is held fixed at the policy of the moment.
+    nearest : str or None
+        Without an objective: that which the step nearly climbs, as where a program adds 0.0001 to a divisor.
+    gap : float
+        How far the step is from that, as a share of its length; 0 where there is an objective, infinite where
+        none is within 5 per cent.
     goal : str
         What one would want to climb: the mean reward, or, if the loss does not look at the rewards, minus
         the KL.
@@ -79,6 +87,8 @@ class Audit:
     objective: str | None
     factors: np.ndarray
     frozen: bool
+    nearest: str | None
+    gap: float
     goal: str
     cosines: np.ndarray
     asymmetry: float
@@ -112,7 +122,7 @@ def standard_tree():
     return TokenTree("a.", 3, [lambda answer, of=each: "".join(answer) in of for each in right], end=".")
 
 
-def audit(loss, *, tree=None, group_size=4, policies=None, reference=None, also=()):
+def audit(loss, *, tree=None, group_size=4, policies=None, old=None, reference=None, also=()):
     r"""Say what a loss for language models climbs, exactly, on a small tree of tokens.
 
     Every group of answers that could be drawn is weighed with its probability, the loss is differentiated
@@ -124,7 +134,7 @@ def audit(loss, *, tree=None, group_size=4, policies=None, reference=None, also=
     loss : callable or Update
         ``loss(log_probs, old_log_probs, ref_log_probs, rewards, mask)`` for one group: arrays of shape (G,
         L), rewards of shape (G,), and a number as the result, which is to be made small. The mask is 1
-        where there is a token. The audit is on policy: `old_log_probs` are the same numbers, and stand for
+        where there is a token. On policy `old_log_probs` are the same numbers as `log_probs`, and stand for
         what your program detaches. For losses of PyTorch and JAX see `from_torch` and `from_jax`.
     tree : TokenTree, optional
         `standard_tree` if it is left out. One question alone cannot show what is done between questions.
@@ -132,8 +142,11 @@ def audit(loss, *, tree=None, group_size=4, policies=None, reference=None, also=
         G, at least 1. With 2 or 3 a division by the standard deviation does not show (L.6).
     policies : sequence of FinitePolicy, optional
         Where to look, at least one; tables of logits of four sizes if it is left out.
+    old : FinitePolicy, optional
+        The policy that answers, which stays as it is. Left out, the policy that learns answers itself: then
+        ratios are 1, and a clip plays no part.
     reference : FinitePolicy, optional
-        A table of logits of its own if it is left out.
+        `standard_reference` if it is left out.
     also : sequence of Objective
         Objectives of your own, with which the step is compared as well.
 
@@ -184,11 +197,11 @@ def audit(loss, *, tree=None, group_size=4, policies=None, reference=None, also=
     update = loss if isinstance(loss, Update) else NumpyLoss(loss)
     G = _validate.count("group_size", group_size, 1)
     policies = _tables(tree) if policies is None else list(policies)
-    reference = _table(tree, 2.3, 0.8) if reference is None else reference
+    reference = standard_reference(tree) if reference is None else reference
     seen = _Mean(update, G)
 
     def field(policy):
-        return mean_update(tree, policy, seen, group_size=G, reference=reference)
+        return mean_update(tree, policy, seen, group_size=G, old=old, reference=reference)
 
     steps = [field(each) for each in policies]
     if all(np.linalg.norm(step) <= _NONE * seen.size for step in steps):
@@ -196,17 +209,37 @@ def audit(loss, *, tree=None, group_size=4, policies=None, reference=None, also=
     laws = [Law(tree, each, reference) for each in policies]
     rewards, distances = objectives(tree, G)
     rewards = [*rewards, *also]
-    objective, factors, frozen = _explained(steps, laws, rewards, distances)
+    explained = _explained(steps, laws, rewards, distances)
     # What is the same for other rewards is there for the distance, which is to be made small.
     other = dataclasses.replace(tree, rewards=tree.rewards[:, ::-1] * 0.3 + 0.1)
-    blind = np.allclose(mean_update(other, policies[0], seen, group_size=G, reference=reference), steps[0])
+    elsewhere = mean_update(other, policies[0], seen, group_size=G, old=old, reference=reference)
+    blind = np.allclose(elsewhere, steps[0])
     goal = ("minus KL(policy | reference)", -1, distances[0]) if blind else ("mean reward", 1, rewards[0])
     true = [goal[1] * goal[2].gradient(law) for law in laws]
     cosines = np.array([_cosine(step, g) for step, g in zip(steps, true, strict=True)])
     asymmetry = antisymmetry(field, policies[0])
     family, slopes = _wrong_way(steps[int(cosines.argmin())], true[int(cosines.argmin())])
-    found = (objective, factors, frozen, goal[0], cosines, asymmetry, asymmetry < _CURL, family, slopes)
+    found = (*explained, goal[0], cosines, asymmetry, asymmetry < _CURL, family, slopes)
     return Audit(steps[0], *found, _in_words(*found))
+
+
+def standard_reference(tree):
+    r"""Reference policy with which losses are audited: a table of logits without a pattern.
+
+    Parameters
+    ----------
+    tree : TokenTree
+
+    Returns
+    -------
+    SoftmaxPolicy
+
+    Examples
+    --------
+    >>> standard_reference(standard_tree()).probs().round(3)[0]
+    array([0.234, 0.766])
+    """
+    return _table(tree, 2.3, 0.8)
 
 
 def antisymmetry(field, policy):
@@ -290,20 +323,31 @@ def _cosine(a, b):
 
 
 def _explained(steps, laws, rewards, distances):
-    """Return what the steps are made of: one objective's gradient or two, the factors, whether frozen."""
+    """Return the objective or objectives, the factors, whether frozen, and what is near.
+
+    What is near is a name and a distance, for where no objective is found.
+    """
     single = [(each,) for each in (*rewards, *distances)]
     # Two together: a reward and a distance, as in rewards less beta times KL, or two distances.
-    pairs = itertools.chain(itertools.product(rewards, distances), itertools.combinations(distances, 2))
+    pairs = [*itertools.product(rewards, distances), *itertools.combinations(distances, 2)]
+    sizes = [max(np.linalg.norm(step), 1e-300) for step in steps]
+    near = {1: (_NEAR, None), 2: (_NEAR, None)}
     for several in (*single, *pairs):
         gradients = [np.stack([each.gradient(law) for each in several], -1) for law in laws]
-        found = [np.linalg.lstsq(g, s, rcond=None)[0] for g, s in zip(gradients, steps, strict=True)]
-        left = [np.linalg.norm(s - g @ c) for s, g, c in zip(steps, gradients, found, strict=True)]
-        if all(gap <= _SAME * max(np.linalg.norm(s), 1e-300) for gap, s in zip(left, steps, strict=True)):
-            factors = np.array(found)
-            constant = np.ptp(factors, axis=0).max() <= 1e-5 * np.abs(factors).max()
-            if len(several) == 1 or constant:
-                return " and ".join(each.name for each in several), factors, any(e.frozen for e in several)
-    return None, np.zeros((len(steps), 0)), False
+        factors = np.array(
+            [np.linalg.lstsq(g, s, rcond=None)[0] for g, s in zip(gradients, steps, strict=True)]
+        )
+        left = [np.linalg.norm(s - g @ c) for s, g, c in zip(steps, gradients, factors, strict=True)]
+        gap = max(a / b for a, b in zip(left, sizes, strict=True))
+        name = " and ".join(each.name for each in several)
+        spread = np.ptp(factors, axis=0).max() / np.abs(factors).max()
+        if gap <= _SAME and (len(several) == 1 or spread <= 1e-5):
+            return name, factors, any(each.frozen for each in several), None, 0.0
+        if len(several) == 1 or spread <= _NEAR:
+            near[len(several)] = min(near[len(several)], (gap, name), key=lambda each: each[0])
+    # Of two a multiple of one is a case: they must come closer by far to be named.
+    gap, name = min(near.items(), key=lambda each: each[1][0] * 100 ** (each[0] - 1))[1]
+    return None, np.zeros((len(steps), 0)), False, name, gap if name else np.inf
 
 
 def _wrong_way(step, true):
@@ -321,11 +365,29 @@ def _wrong_way(step, true):
 def _nothing(step, n):
     words = f"The mean step is 0 at all {n} policies: the loss adds noise, and climbs nothing."
     none = np.zeros((n, 0))
-    return Audit(0 * step, None, none, False, "nothing", np.zeros(n), 0.0, True, 0 * step, (0.0, 0.0), words)
+    return Audit(
+        0 * step,
+        None,
+        none,
+        False,
+        None,
+        np.inf,
+        "nothing",
+        np.zeros(n),
+        0.0,
+        True,
+        0 * step,
+        (0.0, 0.0),
+        words,
+    )
 
 
-def _in_words(objective, factors, frozen, goal, cosines, asymmetry, is_gradient, family, slopes):
+def _in_words(
+    objective, factors, frozen, nearest, gap, goal, cosines, asymmetry, is_gradient, family, slopes
+):
     lines = [_climbs(objective, factors)]
+    if nearest:
+        lines[0] += f" The nearest is: {nearest}, within {100 * gap:.2g} % of the step's length."
     if frozen:
         lines[0] += " A part of that is held fixed at the policy of the moment, and moves along with it."
     if not is_gradient:

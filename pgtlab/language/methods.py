@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pgtlab.language.auditing import audit
+import numpy as np
+
+from pgtlab.language.auditing import audit, standard_reference, standard_tree
 from pgtlab.language.objective import Objective
 from pgtlab.language.updates import (
     DiscountedUpdate,
@@ -36,6 +38,8 @@ class Method:
         G with which it is audited.
     also : tuple of Objective
         With which it is compared beside those of `objectives`.
+    collected : bool
+        Whether the answers were collected before, from the reference, and not drawn from the policy.
 
     Examples
     --------
@@ -50,10 +54,12 @@ class Method:
     update: Update
     group_size: int = 4
     also: tuple = ()
+    collected: bool = False
 
     def audit(self):
         """Audit of its update on the standard tree."""
-        return audit(self.update, group_size=self.group_size, also=self.also)
+        old = standard_reference(standard_tree()) if self.collected else None
+        return audit(self.update, group_size=self.group_size, also=self.also, old=old)
 
 
 _CLIP, _DISCOUNT = (0.2, 0.2), 0.9
@@ -68,6 +74,39 @@ _DISCOUNTED_REWARD = Objective(
     r"\mathbb E\, \gamma^{|y| - 1} r",
     lambda law, at: law.mean(_discounted(law)),
     _discounted,
+)
+
+_BETA = 0.5
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def _pairs(law):
+    """Chance of each pair under the reference, what a judge says of it, and beta times its log-ratios."""
+    chance = law.ref_probs[:, :, None] * law.ref_probs[:, None, :]
+    r, l = law.tree.rewards, law.l
+    return chance, _sigmoid(r[:, :, None] - r[:, None, :]), _BETA * (l[:, :, None] - l[:, None, :])
+
+
+def _likelihood(law, at):
+    chance, judged, gap = _pairs(law)
+    said = judged * np.log(_sigmoid(gap)) + (1 - judged) * np.log(_sigmoid(-gap))
+    return float(law.tree.weights @ (chance * said).sum((1, 2)))
+
+
+def _likelihood_weights(law):
+    # A score is pulled as the first of a pair and as the second, by the same amount.
+    chance, judged, gap = _pairs(law)
+    return 2 * _BETA * (chance * (judged - _sigmoid(gap))).sum(2) / law.probs
+
+
+_JUDGEMENTS = Objective(
+    "log-likelihood of the judgements",
+    r"\mathbb E \log \sigma(\beta (l - l'))",
+    _likelihood,
+    _likelihood_weights,
 )
 
 #: The methods of the table "What does your loss climb?".
@@ -131,9 +170,17 @@ METHODS = (
     Method("best of 2", r"\text{mean of } \max(r_i, r_j)", "Walder 2025", GroupUpdate(best_of(2))),
     Method("k1 as a loss", "1", "once in several programs", KLUpdate("k1"), 1),
     Method("k2 as a loss", "l", "Liu, KL, 2025", KLUpdate("k2"), 1),
+    Method("k2 as a loss, by token", "l_t", "programs with k2", KLUpdate("k2", "token"), 1),
     Method("k3 as a loss", "1 - e^{-l}", "Shao 2024, for one token", KLUpdate("k3"), 1),
     Method("k3 as a loss, by token", "1 - e^{-l_t}", "Shao 2024", KLUpdate("k3", "token"), 1),
     Method("k1 in the reward", "l", "Ahmadian 2024", KLUpdate("k1", where="reward"), 1),
+    Method(
+        "k1 in the reward, to go by token",
+        r"\textstyle \sum_{\tau \ge t} l_\tau",
+        "PPO as most write it",
+        KLUpdate("k1", "token", where="reward"),
+        1,
+    ),
     Method(
         "k3 in the reward",
         "e^{-l} - 1 + l",
@@ -157,10 +204,19 @@ METHODS = (
     ),
     Method("k3 upside down", "e^{l} - 1", "rlhf-book, code of 2026", KLUpdate("k3 upside down"), 1),
     Method(
+        "DPO on collected pairs",
+        r"\beta (j - \sigma(\beta (l - l')))",
+        "Rafailov 2023",
+        PreferenceUpdate(_BETA),
+        2,
+        (_JUDGEMENTS,),
+        collected=True,
+    ),
+    Method(
         "DPO on pairs of its own",
-        r"\beta (s_{ij} - \sigma(\beta (l_i - l_j)))",
-        "Rafailov 2023, online",
-        PreferenceUpdate(0.5),
+        r"\beta (j - \sigma(\beta (l - l')))",
+        "online variants",
+        PreferenceUpdate(_BETA),
         2,
     ),
 )

@@ -309,7 +309,7 @@ KINDS = """() => {
 
 
 # Each node with the number of the piece of code in which it lies, -1 for none.
-AXE = """async ([once, kinds]) => {
+AXE = """async ([once, kinds, colours]) => {
   const restore = eval(once);
   const rules = { "label-content-name-mismatch": { enabled: true } };
   const options = { resultTypes: ["violations"], elementRef: true };
@@ -317,7 +317,8 @@ AXE = """async ([once, kinds]) => {
   if (kinds) {
     rules["color-contrast"] = { enabled: false };
     const include = eval(kinds);
-    ({ violations } = await axe.run({ rules, ...options }));
+    const rest = colours ? { runOnly: ["link-in-text-block"] } : { rules };
+    ({ violations } = await axe.run({ ...rest, ...options }));
     const contrast = { runOnly: ["color-contrast"], ...options };
     violations.push(...(await axe.run({ include }, contrast)).violations);
   } else ({ violations } = await axe.run({ rules, ...options }));
@@ -335,15 +336,19 @@ AXE = """async ([once, kinds]) => {
 
 @pytest.fixture(scope="session")
 def axe_violations():
-    """What axe-core finds in a page, with the one rule about names that it calls experimental."""
+    """What axe-core finds in a page, with the one rule about names that it calls experimental.
+
+    With `colours` only its two rules about colours are asked: where another theme alone is new.
+    """
     spec = importlib.util.find_spec("axe_playwright_python")
     if spec is None:
         missing("axe-core is not here: install requirements-test.txt")
     source = (Path(spec.origin).parent / "axe.min.js").read_text("utf-8")
 
-    def violations(page, once=True):
+    def violations(page, once=True, colours=False):
         page.evaluate(source)
-        return page.evaluate(AXE, [f"({ONCE})()", f"({KINDS})()"] if once else ["() => null", ""])
+        asked = [f"({ONCE})()", f"({KINDS})()"] if once else ["() => null", ""]
+        return page.evaluate(AXE, [*asked, colours])
 
     return violations
 
