@@ -1,34 +1,31 @@
 """Owns the examination of one submission: what its cells print, and how many points its answers earn.
 
-Three processes: this one, which starts a judge and reads what it found; the judge, which has the instructor's
-notebook and the secret, and takes data from the third; and the student's, in isolation, which runs the
-submission. A judge is started for each submission, so that nothing of one is left for the next.
+Three processes: this one, which asks for a judge and reads what it found; the judge, which has the source
+and the secret, and takes data from the third; and the student's, in isolation, which runs the
+submission. A judge is forked for each submission, so that nothing of one is left for the next.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import re
-import subprocess
-import sys
-import tempfile
-import threading
 import time
 from dataclasses import asdict, dataclass, field
 
+from pgtgrade import judges
 from pgtgrade import source as sources
 from pgtgrade.here import examine_here, visible_here
 from pgtgrade.instances import VARIABLE
 from pgtgrade.isolation import Isolation, Limits
-from pgtgrade.judging import NotGraded, clean, judge
+from pgtgrade.judging import NotGraded, clean, judge, rehearse
 from pgtgrade.process import GRACE, START, Process
 from pgtgrade.student import Student
 from pgtgrade.walls import SLACK
 
 __all__ = ["Examination", "Limits", "examine", "examine_here", "visible_here"]
 
-#: What a judge runs.
+#: What runs in the process of which judges are forked.
 JUDGE = "from pgtgrade.examination import main; main()"
 
 #: Bytes of memory that a judge may use, whatever a submission returns.
@@ -94,81 +91,46 @@ def examine(cells, source, *, limits, isolation, secret, student=""):
         "names": [each["metadata"].get("nbgrader", {}).get("grade_id") for each in cells],
         "student": student,
         "cells": ["".join(each["source"]) if each["cell_type"] == "code" else "" for each in cells],
-        "source": source,
         "limits": asdict(limits),
         "isolation": asdict(isolation),
         "secret": secret,
     }
     most = SLACK * (limits.total_seconds + limits.cell_seconds)
-    found, trouble = _ask_a_judge(job, most + START + 2 * GRACE)
+    found, trouble = judges.ask(JUDGE, source, job, most + START + 2 * GRACE)
     if found is None:
-        reason = f"the judge ended without a verdict: {trouble}"
+        reason = f"the judge ended without a verdict: {clean(trouble)}"
         found = {"status": "not graded", "reason": reason, "outputs": [], "hidden": {}, "notes": []}
     found["hidden"] = {name: tuple(each) for name, each in found["hidden"].items()}
     found["outputs"] = found["outputs"] or [[] for _ in cells]
     return Examination(**found, seconds=round(time.monotonic() - start, 3))
 
 
-def _ask_a_judge(job, seconds):
-    """Return what a judge found, or None and what is known of its end."""
-    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-c", JUDGE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env={**environment, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-        )
-        overdue = threading.Event()
-        timer = threading.Timer(seconds, lambda: (overdue.set(), process.kill()))
-        timer.start()
-        try:
-            # The pipe stays open: its end tells the judge that nobody waits any more.
-            process.stdin.write(json.dumps(job).encode() + b"\n")
-            process.stdin.flush()
-            found = process.stdout.read()
-            process.wait()
-        except BrokenPipeError:
-            found = b""
-        finally:
-            timer.cancel()
-            process.kill()
-            process.wait()
-            process.stdin.close()
-            process.stdout.close()
-        errors.seek(0, os.SEEK_END)
-        errors.seek(max(errors.tell() - 2_000, 0))
-        said = errors.read().decode(errors="replace").strip()
-    try:
-        return json.loads(found), None
-    except ValueError:
-        pass  # no word, or half of one
-    if overdue.is_set():
-        return None, f"no word within {seconds:g} s"
-    return None, clean(said.splitlines()[-1]) if said else f"it ended with code {process.returncode}"
-
-
 def main():
-    """Be the judge: read a job, examine, write what was found."""
-    job = json.loads(sys.stdin.buffer.readline())
-    found, sys.stdout = sys.stdout, open(os.devnull, "w")  # noqa: SIM115 - it lasts as long as the process
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    """Be the process of which judges are forked."""
+    judges.serve(_prepare, _judge)
+
+
+def _prepare(source):
+    """Judge the source's own answers: that imports and compiles what judging others needs."""
+    # What is wrong with it is found again by each judge, and told.
+    with contextlib.suppress(sources.SourceError, NotGraded):
+        rehearse(sources.read(source))
+
+
+def _judge(job, source):
+    """Be the judge: examine, and return what was found."""
     limits, isolation = Limits(**job["limits"]), Isolation(**job["isolation"])
     try:
-        source = sources.read(job["source"])
-        # It starts while this process imports what the judging needs.
+        source = sources.read(source)
+        # It starts while this process goes on.
         process = Process(isolation, limits, source.needs)
         _limit_memory()
         if job["secret"]:
             os.environ[VARIABLE] = job["secret"]
-        result = _examine(job, source, limits, isolation, process)
+        return _examine(job, source, limits, isolation, process)
     except sources.SourceError as error:
         reason = clean(str(error))
-        result = {"status": "not graded", "reason": reason, "outputs": [], "hidden": {}, "notes": []}
-    found.write(json.dumps(result))
-    found.flush()
-    os._exit(0)
+        return {"status": "not graded", "reason": reason, "outputs": [], "hidden": {}, "notes": []}
 
 
 def _examine(job, source, limits, isolation, process):
@@ -254,11 +216,6 @@ def _afresh(cells, source):
         if found
         else []
     )
-
-
-def _end_with_the_parent():
-    sys.stdin.buffer.read()
-    os._exit(1)
 
 
 def _limit_memory():

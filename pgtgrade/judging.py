@@ -56,12 +56,7 @@ def judge(source, call, cells=(), *, student="", questions=None, times=None):
     NotGraded
         If the source itself fails, or `call` raises it.
     """
-    given, hidden = {"__name__": "__main__"}, {}
-    for name, code in source.given.items():
-        try:
-            sources.run(name, code, given)
-        except Exception as error:
-            raise NotGraded(f"the source fails in cell {name}: {words(error)}") from error
+    given, hidden = _given(source), {}
     for name, (code, points) in source.hidden.items():
         if questions is not None and name not in questions:
             continue
@@ -72,6 +67,29 @@ def judge(source, call, cells=(), *, student="", questions=None, times=None):
             times[name] = round(time.monotonic() - start, 3)
         hidden[name] = (points * share, said)
     return hidden
+
+
+def rehearse(source):
+    """Run every hidden test with the instructor's functions; raise NotGraded if one fails.
+
+    Parameters
+    ----------
+    source : Source
+    """
+    given = _given(source)
+    for name in source.hidden:
+        _sound_draw(source, name, given, "")
+
+
+def _given(source):
+    """Return the names that the given cells define."""
+    given = {"__name__": "__main__"}
+    for name, code in source.given.items():
+        try:
+            sources.run(name, code, given)
+        except Exception as error:
+            raise NotGraded(f"the source fails in cell {name}: {words(error)}") from error
+    return given
 
 
 def _run(source, name, code, given, call, cells=()):

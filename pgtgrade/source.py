@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from inspect import CO_COROUTINE
 
 from pgtgrade.needed import CHECKS, rooms
@@ -53,7 +53,7 @@ class Source:
                 break
         return test
 
-    @property
+    @cached_property
     def names(self):
         """The functions that the student writes: what a solution defines at its top level."""
         return [
