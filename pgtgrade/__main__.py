@@ -158,12 +158,15 @@ def export(options):
     table = desk.write_table(chosen, course, roster, options.out)
     reasons = {row.student: row.notes[0] for row in table if row.status == NOT_GRADED}
     desk.say(table, reasons, desk.table_path(course, chosen, options.out))
-    text = import_csv(roster, chosen, table, options.assignment)
+    text, column = import_csv(roster, chosen, table, options.assignment)
     if text:
         path = course.folder / f"for-{roster.kind.lower()}-{chosen.name}.csv"
         write(path, text)
         count = sum(row.total is not None for row in table if row.student in roster.names)
-        print(f"{path}: {count} totals, for {roster.kind} to import. Who has none yet is left out.")
+        print(
+            f"{path}: {desk.count(count, 'total')}, for {roster.kind} to import, in the column {column!r}. "
+            "Who has none yet is left out."
+        )
     return DONE
 
 

@@ -112,6 +112,15 @@ def table_path(course, chosen, named):
     return Path(named) if named else course.folder / f"grades-{chosen.name}.csv"
 
 
+def count(number, thing):
+    """Return so many of a thing in words.
+
+    >>> count(1, "pair"), count(2, "pair")
+    ('1 pair', '2 pairs')
+    """
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def points(number):
     """Return points as they are printed."""
     return "none" if number is None else f"{number:g}"

@@ -358,7 +358,8 @@ def test_from_canvas_and_back(desk, capsys):
     assert desk.rows()["O'Neil, Ben"]["status"] == "no submission"
     assert desk.run("export") == 0
     path = desk.course / "for-canvas-small.csv"
-    assert f"{path}: 1 totals, for Canvas to import. Who has none yet is left out." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"{path}: 1 total, for Canvas to import, in the column 'A small set (9)'. Who has" in said
     with open(path, encoding="utf-8", newline="") as file:
         assert list(csv.reader(file))[2:] == [["Lovelace, Ada", "12", "S", "ada", "Tue", "3.6"]]
     assert desk.run("feedback") == 0
