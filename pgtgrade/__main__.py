@@ -146,11 +146,13 @@ def grade(options):
         )
     table = desk.write_table(chosen, course, roster, options.out)
     desk.say(table, batch.not_graded, desk.table_path(course, chosen, options.out))
-    return SOME_NOT_GRADED if batch.not_graded else DONE
+    left = desk.say_not_applied(chosen, course, roster, table)
+    return SOME_NOT_GRADED if batch.not_graded or left else DONE
 
 
 def export(options):
     """Write the table of grades, and the one that a learning platform imports."""
+    from pgtgrade.names import Names
     from pgtgrade.platforms import import_csv
 
     chosen, course = desk.opened(options)
@@ -162,12 +164,13 @@ def export(options):
     if text:
         path = course.folder / f"for-{roster.kind.lower()}-{chosen.name}.csv"
         write(path, text)
-        count = sum(row.total is not None for row in table if row.student in roster.names)
+        listed = Names({each: each for each in roster.names})
+        count = sum(row.total is not None for row in table if row.student in listed)
         print(
             f"{path}: {desk.count(count, 'total')}, for {roster.kind} to import, in the column {column!r}. "
             "Who has none yet is left out."
         )
-    return DONE
+    return SOME_NOT_GRADED if desk.say_not_applied(chosen, course, roster, table) else DONE
 
 
 def demo(options):
@@ -198,7 +201,8 @@ def feedback(options):
     rubric, readings = read_rubric(course, chosen), read_readings(course, chosen.name)
     asked, shown = history(course, chosen.name), shown_readings(readings, scores)
     lines, left, handed = [["student", "file"]], [], []
-    rules, roster = read_rules(course, chosen.name), desk.roster(options, course)
+    roster = desk.roster(options, course)
+    rules = read_rules(course, chosen.name, roster.called)
     for key, result in results.items():
         # nobody who knows a classmate's name can compute the address of the page
         file = f"{course.salted('feedback', chosen.name, key)[:32]}.html"

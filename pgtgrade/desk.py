@@ -65,8 +65,9 @@ def roster(options, course):
     """Return the roster, an empty one if there is none."""
     from pgtgrade.roster import Roster, read_roster
 
-    path = Path(options.roster) if options.roster else course.folder / "roster.csv"
-    return read_roster(path) if options.roster or path.exists() else Roster()
+    named = getattr(options, "roster", None)
+    path = Path(named) if named else course.folder / "roster.csv"
+    return read_roster(path) if named or path.exists() else Roster()
 
 
 def follow_rubric(chosen, course, found, book):
@@ -128,17 +129,27 @@ def points(number):
 
 def write_table(chosen, course, roster, named):
     """Write the table of grades and return its rows."""
-    from pgtgrade.names import Names
-    from pgtgrade.rules import read_rules
     from pgtgrade.tables import grades_csv
 
     table, _ = table_and_scores(chosen, course, roster)
     write(table_path(course, chosen, named), "\ufeff" + grades_csv(chosen, table))
-    there = Names({row.student: True for row in table})
-    unknown = [each for each in read_rules(course, chosen.name).named if each not in there]
-    if unknown:
-        print(f"course.toml names, and nobody is called: {', '.join(map(shown, unknown))}", file=sys.stderr)
     return table
+
+
+def say_not_applied(chosen, course, roster, table):
+    """Say which dates of course.toml are nobody's, and return whose they should have been."""
+    from pgtgrade.names import Names, meant
+    from pgtgrade.rules import read_rules
+
+    names = [row.student for row in table]
+    there = Names(dict.fromkeys(names, True))
+    left = [each for each in read_rules(course, chosen.name, roster.called).named if each not in there]
+    for each in left:
+        print(
+            f"NOT APPLIED  course.toml names {shown(each)}, and nobody is called so{shown(meant(each, names))}",
+            file=sys.stderr,
+        )
+    return left
 
 
 def table_and_scores(chosen, course, roster):
@@ -151,7 +162,7 @@ def table_and_scores(chosen, course, roster):
         found = course.results(chosen.name)
         follow_rubric(chosen, course, found, book)
         lines, scores = {each.name: each.line for each in roster.people}, book.scores()
-        rules, said = read_rules(course, chosen.name), remarks(chosen, course)
+        rules, said = read_rules(course, chosen.name, roster.called), remarks(chosen, course)
     return rows(chosen, found, scores, roster.names, rules, lines, said), scores
 
 

@@ -63,6 +63,7 @@ def regrade(options):
 
 
 def _ask(options, chosen, course, results, events):
+    from pgtgrade.names import meant
     from pgtgrade.regrades import ASKED, Event, add, now
     from pgtgrade.results import GRADED
     from pgtgrade.tables import keys
@@ -70,9 +71,9 @@ def _ask(options, chosen, course, results, events):
     if not (options.student and options.question):
         raise ValueError("--asked needs --student and --question: who asked, and about what")
     graded = [each.student for each in results.values() if each.status == GRADED]
-    key = keys(graded).find(options.student)
+    key = keys(graded, desk.roster(options, course)).find(options.student)
     if key is None:
-        raise ValueError(f"no graded submission of {options.student!r}")
+        raise ValueError(f"no graded submission of {options.student!r}{meant(options.student, graded)}")
     names = [each.name for each in chosen.questions]
     if options.question not in names:
         raise ValueError(f"no question {options.question!r}; expected one of {', '.join(names)}")

@@ -6,7 +6,7 @@ import re
 import zipfile
 from contextlib import ExitStack
 
-from pgtgrade.names import folded
+from pgtgrade.names import Names, folded
 from pgtgrade.roster import CANVAS, MOODLE
 from pgtgrade.tables import csv_text
 
@@ -37,8 +37,8 @@ def import_csv(roster, problem_set, table, assignment=None):
     ValueError
         If the roster has columns of assignments, and not just one of them is the set's.
     """
-    totals = {row.student: row for row in table if row.total is not None}
-    people = [(each, totals[each.name]) for each in roster.people if each.name in totals]
+    totals = Names({row.student: row for row in table if row.total is not None})
+    people = [(each, row) for each in roster.people if (row := totals.find(each.name))]
     if roster.kind == CANVAS:
         head = _column(roster.heads, problem_set, assignment)
         return _for_canvas(roster, problem_set, people, head), head

@@ -134,8 +134,15 @@ def _here(time):
     return time.astimezone().replace(tzinfo=None) if time.tzinfo else time
 
 
-def read_rules(course, set_name):
+def read_rules(course, set_name, called=str):
     """Return the rules of a set, those without any where the course has no file of them.
+
+    Parameters
+    ----------
+    course : Course
+    set_name : str
+    called : callable
+        Returns what the tables call a student whom the file names in some way.
 
     Raises
     ------
@@ -183,8 +190,12 @@ def read_rules(course, set_name):
         if bad:
             raise wrong(name, words)
         if kind is dict:
-            values[name] = Names({student: _here(each) for student, each in value.items()})
-            values["named"] = (*values.get("named", ()), *value)
+            dates = {}
+            for student, each in value.items():
+                if dates.setdefault(called(student), _here(each)) != _here(each):
+                    raise ValueError(f"{path}: [{set_name}] {name} has two times for {called(student)!r}")
+            values[name] = Names(dates)
+            values["named"] = (*values.get("named", ()), *dates)
         elif isinstance(value, datetime):
             values[name] = _here(value)
     return Rules(**values)

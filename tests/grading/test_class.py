@@ -219,6 +219,92 @@ def test_a_request_keeps_its_history_and_reaches_the_student(class_, capsys):
     assert "not decided" not in _note(class_)
 
 
+CANVAS = """\
+Student,ID,SIS User ID,SIS Login ID,Section
+"Lovelace, Ada",123,S-1,ada@uni.edu,Tue
+"Lee, Sam",126,S-4,sam,Tue
+"Lee, Sam",127,S-5,sam2,Wed
+"""
+
+
+def dated(class_, *names):
+    """Write exceptions into the rules of the course, a day late each."""
+    lines = [f'"{each}" = 2026-11-21T12:00:00' for each in names]
+    rules = ["[small]", "due = 2026-11-20T23:00:00", "percent_per_day = 10", "[small.handed_in]", *lines]
+    (class_.course.folder / "course.toml").write_text("\n".join(rules), encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["Ada Lovelace", "lovelace,  ada", "123", "ada@uni.edu", "S-1"])
+def test_a_student_is_named_in_either_order_by_number_or_login(class_, name, capsys):
+    """In the rules, in a request and in the table of points, as one roster would have it otherwise."""
+    class_.course.make()
+    (class_.course.folder / "roster.csv").write_text(CANVAS, encoding="utf-8")
+    class_.hand_in("Lovelace, Ada", **RIGHT)
+    class_.grade()
+    dated(class_, name)
+    table = class_.course.folder / "filled.csv"
+    table.write_text(f'student,question,points\n"{name}",derive-why,2\n', encoding="utf-8")
+    assert command(class_, "derivations", "--read", str(table)) == 0
+    assert command(class_, "regrade", "--student", name, "--question", "half", "--asked", "x") == 0
+    assert command(class_, "export") == 0
+    assert "NOT APPLIED" not in capsys.readouterr().err
+    text = (class_.course.folder / "grades-small.csv").read_text(encoding="utf-8-sig")
+    assert '"Lovelace, Ada","graded","5.4","6","1","3","2"' in text
+    # the roster may also have come later, with the names in another order
+    assert '"Lovelace, Ada","123","S-1","ada@uni.edu","Tue","5.4"' in _for_canvas(class_)
+
+
+def _for_canvas(class_):
+    return (class_.course.folder / "for-canvas-small.csv").read_text(encoding="utf-8")
+
+
+def test_a_roster_in_another_order_is_the_same_people(class_):
+    class_.hand_in("Ada Lovelace", **RIGHT)
+    class_.grade()
+    class_.give("Ada Lovelace", 2)
+    (class_.course.folder / "roster.csv").write_text(CANVAS, encoding="utf-8")
+    assert command(class_, "export") == 0
+    assert '"Lovelace, Ada","123","S-1","ada@uni.edu","Tue","6"' in _for_canvas(class_)
+    text = (class_.course.folder / "grades-small.csv").read_text(encoding="utf-8-sig")
+    assert "not on the roster" not in text
+    assert text.count("no submission") == 2
+
+
+def test_a_name_that_is_nobody_s_is_said_with_the_one_that_was_meant(class_, capsys):
+    class_.course.make()
+    (class_.course.folder / "roster.csv").write_text(CANVAS, encoding="utf-8")
+    class_.hand_in("Lovelace, Ada", **RIGHT)
+    class_.grade()
+    dated(class_, "Ada Lovelave", "Sam Lee", "Zoe")
+    options = (str(class_.downloads), "--unsafe-without-isolation")
+    # all else is done, and the table is there
+    assert command(class_, "grade", *options) == 1
+    told = capsys.readouterr()
+    assert "3 rows: 1 by hand, 2 no submission" in told.out
+    start = "NOT APPLIED  course.toml names "
+    assert [each for each in told.err.splitlines() if each.startswith(start)] == [
+        start + "Ada Lovelave, and nobody is called so; did you mean 'Lovelace, Ada'?",
+        start + "Sam Lee, and nobody is called so; did you mean 'Lee, Sam (127)' or 'Lee, Sam (126)'?",
+        start + "Zoe, and nobody is called so",
+    ]
+    dated(class_)
+    assert command(class_, "grade", *options) == 0
+    table = class_.course.folder / "filled.csv"
+    table.write_text("student,question,points\nAda Lovelaec,derive-why,2\n", encoding="utf-8")
+    assert command(class_, "derivations", "--read", str(table)) == 1
+    meant = "no graded submission of 'Ada Lovelaec'; did you mean 'Lovelace, Ada'?"
+    assert f"line 2: {meant}" in capsys.readouterr().err
+    assert command(class_, "regrade", "--student", "Ada Lovelaec", "--question", "half", "--asked", "x") == 2
+    assert meant in capsys.readouterr().err
+    dated(class_, "Ada Lovelace", "lovelace, ada")
+    assert command(class_, "export") == 0
+    (class_.course.folder / "course.toml").write_text(
+        '[small.handed_in]\n"Ada Lovelace" = 2026-11-21T12:00:00\n"123" = 2026-11-22T12:00:00\n'
+    )
+    assert command(class_, "export") == 2
+    assert "[small] handed_in has two times for 'Lovelace, Ada'" in capsys.readouterr().err
+
+
 def _note(class_):
     assert command(class_, "export") == 0
     return (class_.course.folder / "grades-small.csv").read_text()

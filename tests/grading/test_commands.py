@@ -344,14 +344,13 @@ def test_from_canvas_and_back(desk, capsys):
     )
     (desk.course / "course.toml").write_text(
         "[small]\ndue = 2026-11-20T12:00:00\npercent_per_day = 10\n"
-        '[small.handed_in]\n"Lovelace, Ada" = 2026-11-20T13:00:00\n"Eve" = 2026-11-20T13:00:00\n'
+        '[small.handed_in]\n"Ada Lovelace" = 2026-11-20T13:00:00\n'
     )
     text = small.text(small.with_sources(desk.set.release, **{**RIGHT, "derive_why": "YOUR ANSWER HERE"}))
     with zipfile.ZipFile(desk.folder / "submissions.zip", "w") as archive:
         archive.writestr("lovelaceada_LATE_12_77_small.ipynb", text)
     options = ("--unsafe-without-isolation", "--attempts", "last")
     assert desk.run("grade", desk.folder / "submissions.zip", *options) == 0
-    assert "course.toml names, and nobody is called: Eve" in capsys.readouterr().err
     row = desk.rows()["Lovelace, Ada"]
     assert (row["status"], row["total"]) == ("graded", "3.6")
     assert "1 day late: 10 % taken off" in row["notes"]
