@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from pgtgrade import desk
-from pgtgrade.instances import VARIABLE
 from pgtgrade.looking import regrade, similar, statistics
 from pgtgrade.options import parser
 from pgtgrade.readers import derivations
@@ -84,6 +83,7 @@ def grade(options):
     from pgtgrade import grading, isolation
     from pgtgrade.examination import Limits, examine
     from pgtgrade.rules import read_rules
+    from pgtgrade.secret import PLACES, keep_to_one, secret_of
 
     chosen, course = desk.opened(options)
     folder = Path(options.downloads)
@@ -96,7 +96,7 @@ def grade(options):
         desk.roster(options, course),
         options.attempts or read_rules(course, chosen.name).attempts,
     )
-    secret = desk.secret(options)
+    secret, secret_file = secret_of(course, options.secret_file)
     limits = Limits(cell_seconds=options.seconds, total_seconds=options.total, memory=options.memory)
     if options.unsafe_without_isolation:
         way = isolation.unsafe()
@@ -107,12 +107,13 @@ def grade(options):
         )
     else:
         hidden = [options.source, course.folder, folder]
-        hidden += [options.secret_file] if options.secret_file else []
+        hidden += [secret_file] if secret_file else []
         way = isolation.isolated(hidden=hidden)
         isolation.probe(way, limits)
+    keep_to_one(course, chosen.name, secret, options.again)
     if secret is None:
         print(
-            f"No secret ({VARIABLE} or --secret-file): the hidden instances are those that anybody can draw.",
+            f"No secret ({PLACES}): the hidden instances are those that anybody can draw.",
             file=sys.stderr,
         )
     try:

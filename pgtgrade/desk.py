@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
-from pgtgrade.instances import VARIABLE
 from pgtgrade.problem_sets import problem_set
 from pgtgrade.results import BY_HAND, GRADED, NO_SUBMISSION, NOT_GRADED, Course, key_of, write
 
@@ -49,16 +47,6 @@ def refuse_to_lose(table, text, entries):
             f"{table} holds entries that have not been read; read them with --read {table}, or write over "
             "them with --overwrite"
         )
-
-
-def secret(options):
-    """Return the lecturer's secret; an empty one is none."""
-    if options.secret_file is None:
-        return os.environ.get(VARIABLE) or None
-    secret = Path(options.secret_file).read_text(encoding="utf-8").strip()
-    if not secret:
-        raise ValueError(f"{options.secret_file} is empty; expected the secret, a line of any text")
-    return secret
 
 
 def roster(options, course):
@@ -145,10 +133,8 @@ def say_not_applied(chosen, course, roster, table):
     there = Names(dict.fromkeys(names, True))
     left = [each for each in read_rules(course, chosen.name, roster.called).named if each not in there]
     for each in left:
-        print(
-            f"NOT APPLIED  course.toml names {shown(each)}, and nobody is called so{shown(meant(each, names))}",
-            file=sys.stderr,
-        )
+        said = shown(f"{each}, and nobody is called so{meant(each, names)}")
+        print(f"NOT APPLIED  course.toml names {said}", file=sys.stderr)
     return left
 
 

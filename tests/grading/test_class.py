@@ -305,6 +305,77 @@ def test_a_name_that_is_nobody_s_is_said_with_the_one_that_was_meant(class_, cap
     assert "[small] handed_in has two times for 'Lovelace, Ada'" in capsys.readouterr().err
 
 
+def test_a_course_keeps_to_one_secret(class_, capsys, monkeypatch):
+    """Without a word all would be graded on other instances: with a public one if the option is left out."""
+    monkeypatch.delenv("PGTGRADE_SECRET", raising=False)
+    for name in ("mine", "other"):
+        (class_.folder / name).write_text(f"the {name} secret\n")
+    mine, other = (("--secret-file", str(class_.folder / name)) for name in ("mine", "other"))
+
+    def grade(*rest):
+        code = command(class_, "grade", str(class_.downloads), "--unsafe-without-isolation", *rest)
+        return code, capsys.readouterr().err
+
+    # what graded nobody holds to nothing
+    assert grade(*other)[0] == 2
+    class_.hand_in("ada", **RIGHT)
+    assert grade(*mine)[0] == 0
+    (before,) = class_.course.results("small").values()
+    code, said = grade()
+    assert code == 2
+    assert (
+        "small was graded with a secret, and now there is none; name the same as before (--secret-file"
+        in said
+    )
+    assert "with --again" in said
+    code, said = grade(*other)
+    assert code == 2
+    assert "small was graded with another secret, and this is not it" in said
+    assert list(class_.course.results("small").values()) == [before]
+    assert grade(*mine)[0] == 0
+    # the rules may name the file, from their own folder on
+    (class_.course.folder / "course.toml").write_text('secret_file = "../mine"\n')
+    code, said = grade()
+    assert (code, "No secret" in said) == (0, False)
+    monkeypatch.setenv("PGTGRADE_SECRET", "the other secret")
+    assert grade()[0] == 2
+    assert grade("--again")[0] == 0
+    assert next(iter(class_.course.results("small").values())).fingerprint != before.fingerprint
+    assert grade()[0] == 0
+    # the course knows the secret when it sees it, and does not tell it
+    files = [path.read_bytes() for path in class_.course.folder.rglob("*") if path.is_file()]
+    assert not [each for each in files if b"the mine secret" in each or b"the other secret" in each]
+
+
+def test_another_set_is_graded_with_the_secret_of_the_last(class_):
+    from pgtgrade.secret import keep_to_one
+
+    class_.hand_in("ada", **RIGHT)
+    keep_to_one(class_.course, "small", None)
+    class_.grade()
+    with pytest.raises(ValueError, match="small was graded without a secret, and now there is one; name the"):
+        keep_to_one(class_.course, "ps2", "mine")
+    keep_to_one(class_.course, "ps2", "mine", again=True)
+    keep_to_one(class_.course, "small", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("secret_file = 3", "secret_file is 3; expected a path in quotes"),
+        ("[small]\nsecret_file = 'x'", r"has secret_file; .* and secret_file above all sets"),
+        ("days = 3", r"days is 3; expected \[days\] and its rules"),
+    ],
+)
+def test_the_place_of_a_rule_matters(class_, text, message):
+    from pgtgrade.rules import read_rules
+
+    class_.course.make()
+    (class_.course.folder / "course.toml").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_rules(class_.course, "small")
+
+
 def _note(class_):
     assert command(class_, "export") == 0
     return (class_.course.folder / "grades-small.csv").read_text()

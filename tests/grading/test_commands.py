@@ -216,7 +216,7 @@ def test_without_isolation_nothing_runs_unless_asked(desk, capsys, monkeypatch):
     assert desk.run("grade", desk.downloads, "--unsafe-without-isolation") == 0
     said = capsys.readouterr().err
     assert said.startswith("WARNING: without isolation submitted code can read the solutions")
-    assert "No secret (PGTGRADE_SECRET or --secret-file)" in said
+    assert "No secret (--secret-file, PGTGRADE_SECRET, or secret_file in course.toml)" in said
     assert desk.rows()["ada"]["notes"] == "run without isolation"
 
 
