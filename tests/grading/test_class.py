@@ -376,6 +376,47 @@ def test_the_place_of_a_rule_matters(class_, text, message):
         read_rules(class_.course, "small")
 
 
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        (
+            "def half(x):\n    y = 1 \N{EN DASH} 0.5\n    return x * y",
+            "line 2: '\N{EN DASH}' (U+2013) is not Python: opened in a word processor?",
+        ),
+        (
+            "%matplotlib inline\ndef half(x):\n    return\N{NO-BREAK SPACE}x / 2",
+            "line 3: no-break space (U+00A0) is not Python: opened in a word processor?",
+        ),
+        (
+            "def half(x):\n    return \N{LEFT DOUBLE QUOTATION MARK}x\N{RIGHT DOUBLE QUOTATION MARK}",
+            "line 2: '\N{LEFT DOUBLE QUOTATION MARK}' (U+201C) is not Python: opened in a word processor?",
+        ),
+        ("def half(x)\n    return x / 2", "line 1: expected ':'"),
+        ("def half(x):\n    return (x / 2", "line 2: '(' was never closed"),
+        ("def half(x):\n    return x\0", "it cannot be read"),
+    ],
+)
+def test_a_cell_that_python_cannot_read_has_that_as_its_cause(class_, code, fault):
+    """What follows, that no cell defines the function, helps nobody who sees the definition."""
+    from pgtgrade.statistics import causes
+
+    class_.hand_in("ada", **{**RIGHT, "half": code})
+    class_.grade()
+    (result,) = class_.course.results("small").values()
+    assert result.points == {"half": 0, "mass": 3, "derive-why": None}
+    said = f"half: expected an answer, got SyntaxError. Likely cause: {fault}"
+    assert result.messages["half"] == said
+    assert result.notes == [f"half is no Python, {fault}"]
+    assert causes(said) == ["raises SyntaxError"]
+    path = class_.course.autograded("small", key_of("ada"))
+    assert said in json.loads(path.read_text(encoding="utf-8"))["cells"][5]["outputs"][0]["text"]
+    # what is read, and defines something else, is told as before
+    class_.hand_in("ada", **{**RIGHT, "half": "def halve(x):\n    return x / 2"})
+    class_.grade()
+    (result,) = class_.course.results("small").values()
+    assert result.messages["half"] == "half: expected an answer, got NameError: no cell defines half"
+
+
 def _note(class_):
     assert command(class_, "export") == 0
     return (class_.course.folder / "grades-small.csv").read_text()
