@@ -232,7 +232,7 @@ def feedback(options):
         print(f"{archive}: {count} of them under the names by which the learning platform attaches them.")
     waiting = desk.remarks(chosen, course)
     if waiting:
-        print(f"{len(waiting)} students have something that is not settled or decided: see their rows.")
+        print(f"Not settled or decided: something of {desk.count(len(waiting), 'student')}; see the rows.")
     if open_:
         print(f"{open_} of them say of a derivation: not graded yet.")
     if left:

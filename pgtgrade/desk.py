@@ -110,6 +110,20 @@ def count(number, thing):
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
+def say_older(chosen, course):
+    """Say which files that are there were written before the points that were stored just now."""
+    name, feedback = chosen.name, course.folder / "feedback"
+    files = [
+        (table_path(course, chosen, None), "export"),
+        *((course.folder / f"for-{each}-{name}.csv", "export") for each in ("canvas", "moodle")),
+        (feedback / name, "feedback"),
+        (feedback / f"{name}-for-the-platform.zip", "feedback"),
+    ]
+    there = [f"{path} (pgtgrade {command} {name})" for path, command in files if path.exists()]
+    if there:
+        print(f"Older than the points now: {', '.join(there)}.")
+
+
 def points(number):
     """Return points as they are printed."""
     return "none" if number is None else f"{number:g}"

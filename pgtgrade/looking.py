@@ -36,7 +36,10 @@ def similar(options):
     page = folder / f"{chosen.name}.html"
     write(page, rooms.pairs_html(chosen, results, theirs, known, pairs))
     write(folder / f"{chosen.name}.csv", "\ufeff" + rooms.pairs_csv(pairs, results))
-    print(f"{page}: {len(pairs)} pairs of {len(theirs)} submissions are suspiciously alike.")
+    print(
+        f"{page}: {desk.count(len(pairs), 'pair')} of {desk.count(len(theirs), 'submission')} "
+        f"{'is' if len(pairs) == 1 else 'are'} suspiciously alike."
+    )
     print("It is a hint and never a verdict: read what they share.")
     return DONE
 
@@ -106,6 +109,7 @@ def _decide(options, chosen, course, results, events, book):
         after = options.points
         if after != score.points:
             book.give([(key, question.name, after, score.comment)])
+            desk.say_older(chosen, course)
     add(
         course,
         chosen.name,

@@ -107,8 +107,8 @@ class _Desk:
             mine = {place: each for place, each in found.items() if place[1] in by_hand}
             kept = {place: each for place, each in mine.items() if not each.is_blank}
             self.readings.of(FIRST).update(kept)
-            print(f"{path}: points in {given} lines are in the gradebook.")
-            print(f"pgtgrade export {self.set.name} writes the table of grades with them.")
+            print(f"{path}: points in {desk.count(given, 'line')} are in the gradebook.")
+            desk.say_older(self.set, self.course)
         else:
             self.readings.of(reader).update(
                 {place: each for place, each in found.items() if not each.is_blank}

@@ -158,7 +158,7 @@ def test_derivations_feedback_and_export(graded, capsys):
     table.write_text(wrong, encoding="utf-8")
     assert graded.run("derivations", "--read", table) == 1
     said, warned = capsys.readouterr()
-    assert "points in 1 lines are in the gradebook" in said
+    assert "points in 1 line are in the gradebook" in said
     assert warned == "NOT STORED  line 3: '7' for ada; expected points from 0 to 2\n"
     table.write_text(text.replace("ada,derive-why,,,2,", "ada,derive-why,,2,2,Good."), encoding="utf-16")
     assert graded.run("derivations") == 2
