@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from pgtgrade import desk
-from pgtgrade.instances import VARIABLE
 from pgtgrade.looking import regrade, similar, statistics
 from pgtgrade.options import parser
 from pgtgrade.readers import derivations
@@ -84,6 +83,7 @@ def grade(options):
     from pgtgrade import grading, isolation
     from pgtgrade.examination import Limits, examine
     from pgtgrade.rules import read_rules
+    from pgtgrade.secret import PLACES, keep_to_one, secret_of
 
     chosen, course = desk.opened(options)
     folder = Path(options.downloads)
@@ -96,7 +96,7 @@ def grade(options):
         desk.roster(options, course),
         options.attempts or read_rules(course, chosen.name).attempts,
     )
-    secret = desk.secret(options)
+    secret, secret_file = secret_of(course, options.secret_file)
     limits = Limits(cell_seconds=options.seconds, total_seconds=options.total, memory=options.memory)
     if options.unsafe_without_isolation:
         way = isolation.unsafe()
@@ -107,12 +107,13 @@ def grade(options):
         )
     else:
         hidden = [options.source, course.folder, folder]
-        hidden += [options.secret_file] if options.secret_file else []
+        hidden += [secret_file] if secret_file else []
         way = isolation.isolated(hidden=hidden)
         isolation.probe(way, limits)
+    keep_to_one(course, chosen.name, secret, options.again)
     if secret is None:
         print(
-            f"No secret ({VARIABLE} or --secret-file): the hidden instances are those that anybody can draw.",
+            f"No secret ({PLACES}): the hidden instances are those that anybody can draw.",
             file=sys.stderr,
         )
     try:
@@ -146,11 +147,13 @@ def grade(options):
         )
     table = desk.write_table(chosen, course, roster, options.out)
     desk.say(table, batch.not_graded, desk.table_path(course, chosen, options.out))
-    return SOME_NOT_GRADED if batch.not_graded else DONE
+    left = desk.say_not_applied(chosen, course, roster, table)
+    return SOME_NOT_GRADED if batch.not_graded or left else DONE
 
 
 def export(options):
     """Write the table of grades, and the one that a learning platform imports."""
+    from pgtgrade.names import Names
     from pgtgrade.platforms import import_csv
 
     chosen, course = desk.opened(options)
@@ -158,13 +161,17 @@ def export(options):
     table = desk.write_table(chosen, course, roster, options.out)
     reasons = {row.student: row.notes[0] for row in table if row.status == NOT_GRADED}
     desk.say(table, reasons, desk.table_path(course, chosen, options.out))
-    text = import_csv(roster, chosen, table, options.assignment)
+    text, column = import_csv(roster, chosen, table, options.assignment)
     if text:
         path = course.folder / f"for-{roster.kind.lower()}-{chosen.name}.csv"
         write(path, text)
-        count = sum(row.total is not None for row in table if row.student in roster.names)
-        print(f"{path}: {count} totals, for {roster.kind} to import. Who has none yet is left out.")
-    return DONE
+        listed = Names({each: each for each in roster.names})
+        count = sum(row.total is not None for row in table if row.student in listed)
+        print(
+            f"{path}: {desk.count(count, 'total')}, for {roster.kind} to import, in the column {column!r}. "
+            "Who has none yet is left out."
+        )
+    return SOME_NOT_GRADED if desk.say_not_applied(chosen, course, roster, table) else DONE
 
 
 def demo(options):
@@ -195,7 +202,8 @@ def feedback(options):
     rubric, readings = read_rubric(course, chosen), read_readings(course, chosen.name)
     asked, shown = history(course, chosen.name), shown_readings(readings, scores)
     lines, left, handed = [["student", "file"]], [], []
-    rules, roster = read_rules(course, chosen.name), desk.roster(options, course)
+    roster = desk.roster(options, course)
+    rules = read_rules(course, chosen.name, roster.called)
     for key, result in results.items():
         # nobody who knows a classmate's name can compute the address of the page
         file = f"{course.salted('feedback', chosen.name, key)[:32]}.html"
@@ -224,7 +232,7 @@ def feedback(options):
         print(f"{archive}: {count} of them under the names by which the learning platform attaches them.")
     waiting = desk.remarks(chosen, course)
     if waiting:
-        print(f"{len(waiting)} students have something that is not settled or decided: see their rows.")
+        print(f"Not settled or decided: something of {desk.count(len(waiting), 'student')}; see the rows.")
     if open_:
         print(f"{open_} of them say of a derivation: not graded yet.")
     if left:

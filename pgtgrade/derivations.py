@@ -7,6 +7,7 @@ import math
 import re
 
 from pgtgrade.gradebook import Score
+from pgtgrade.names import meant
 from pgtgrade.pages import all_rendered, escape, page, rendered
 from pgtgrade.problem_sets import grade_id, kind, source
 from pgtgrade.readings import FIRST, SETTLED, Reading, Readings
@@ -240,7 +241,7 @@ def entries_of(found, rubric, problem_set):
     return entries
 
 
-def read_table(text, problem_set, results, course, rubric=None):
+def read_table(text, problem_set, results, course, rubric=None, roster=None):
     """Return what a filled-in table says, and what of it cannot be stored: each line stands for itself.
 
     Parameters
@@ -252,6 +253,8 @@ def read_table(text, problem_set, results, course, rubric=None):
     results : dict of str to Result
     course : Course
     rubric : dict of str to dict of str to Item, optional
+    roster : Roster, optional
+        Which other names students have.
 
     Returns
     -------
@@ -265,7 +268,7 @@ def read_table(text, problem_set, results, course, rubric=None):
         If a column is missing: then no line can be read.
     """
     graded = [each.student for each in results.values() if each.status == GRADED]
-    students = keys(graded)
+    students = keys(graded, roster)
     numbers = {number_of(key, course): key for key, each in results.items() if each.status == GRADED}
     questions = {each.name: each for each in problem_set.questions}
     lines = read_csv(text)
@@ -285,7 +288,7 @@ def read_table(text, problem_set, results, course, rubric=None):
         points = _points(cells["points"])
         items = tuple(dict.fromkeys(re.findall(r"[^\s,;]+", unguarded(cells.get("items", "")))))
         if key is None:
-            faults.append(f"line {number}: no graded submission of {cells['student']!r}")
+            faults.append(f"line {number}: no graded submission of {cells['student']!r}{meant(name, graded)}")
         elif question is None:
             known = ", ".join(questions)
             faults.append(f"line {number}: no question {cells['question']!r}; expected one of {known}")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
-from pgtgrade.instances import VARIABLE
 from pgtgrade.problem_sets import problem_set
 from pgtgrade.results import BY_HAND, GRADED, NO_SUBMISSION, NOT_GRADED, Course, key_of, write
 
@@ -51,22 +49,13 @@ def refuse_to_lose(table, text, entries):
         )
 
 
-def secret(options):
-    """Return the lecturer's secret; an empty one is none."""
-    if options.secret_file is None:
-        return os.environ.get(VARIABLE) or None
-    secret = Path(options.secret_file).read_text(encoding="utf-8").strip()
-    if not secret:
-        raise ValueError(f"{options.secret_file} is empty; expected the secret, a line of any text")
-    return secret
-
-
 def roster(options, course):
     """Return the roster, an empty one if there is none."""
     from pgtgrade.roster import Roster, read_roster
 
-    path = Path(options.roster) if options.roster else course.folder / "roster.csv"
-    return read_roster(path) if options.roster or path.exists() else Roster()
+    named = getattr(options, "roster", None)
+    path = Path(named) if named else course.folder / "roster.csv"
+    return read_roster(path) if named or path.exists() else Roster()
 
 
 def follow_rubric(chosen, course, found, book):
@@ -112,6 +101,29 @@ def table_path(course, chosen, named):
     return Path(named) if named else course.folder / f"grades-{chosen.name}.csv"
 
 
+def count(number, thing):
+    """Return so many of a thing in words.
+
+    >>> count(1, "pair"), count(2, "pair")
+    ('1 pair', '2 pairs')
+    """
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def say_older(chosen, course):
+    """Say which files that are there were written before the points that were stored just now."""
+    name, feedback = chosen.name, course.folder / "feedback"
+    files = [
+        (table_path(course, chosen, None), "export"),
+        *((course.folder / f"for-{each}-{name}.csv", "export") for each in ("canvas", "moodle")),
+        (feedback / name, "feedback"),
+        (feedback / f"{name}-for-the-platform.zip", "feedback"),
+    ]
+    there = [f"{path} (pgtgrade {command} {name})" for path, command in files if path.exists()]
+    if there:
+        print(f"Older than the points now: {', '.join(there)}.")
+
+
 def points(number):
     """Return points as they are printed."""
     return "none" if number is None else f"{number:g}"
@@ -119,17 +131,25 @@ def points(number):
 
 def write_table(chosen, course, roster, named):
     """Write the table of grades and return its rows."""
-    from pgtgrade.names import Names
-    from pgtgrade.rules import read_rules
     from pgtgrade.tables import grades_csv
 
     table, _ = table_and_scores(chosen, course, roster)
     write(table_path(course, chosen, named), "\ufeff" + grades_csv(chosen, table))
-    there = Names({row.student: True for row in table})
-    unknown = [each for each in read_rules(course, chosen.name).named if each not in there]
-    if unknown:
-        print(f"course.toml names, and nobody is called: {', '.join(map(shown, unknown))}", file=sys.stderr)
     return table
+
+
+def say_not_applied(chosen, course, roster, table):
+    """Say which dates of course.toml are nobody's, and return whose they should have been."""
+    from pgtgrade.names import Names, meant
+    from pgtgrade.rules import read_rules
+
+    names = [row.student for row in table]
+    there = Names(dict.fromkeys(names, True))
+    left = [each for each in read_rules(course, chosen.name, roster.called).named if each not in there]
+    for each in left:
+        said = shown(f"{each}, and nobody is called so{meant(each, names)}")
+        print(f"NOT APPLIED  course.toml names {said}", file=sys.stderr)
+    return left
 
 
 def table_and_scores(chosen, course, roster):
@@ -142,7 +162,7 @@ def table_and_scores(chosen, course, roster):
         found = course.results(chosen.name)
         follow_rubric(chosen, course, found, book)
         lines, scores = {each.name: each.line for each in roster.people}, book.scores()
-        rules, said = read_rules(course, chosen.name), remarks(chosen, course)
+        rules, said = read_rules(course, chosen.name, roster.called), remarks(chosen, course)
     return rows(chosen, found, scores, roster.names, rules, lines, said), scores
 
 

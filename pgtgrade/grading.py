@@ -17,6 +17,7 @@ from pgtgrade.downloads import find
 from pgtgrade.gradebook import gradebook
 from pgtgrade.problem_sets import grade_id
 from pgtgrade.results import GRADED, NOT_GRADED, Result, digest_of, fingerprint, key_of, write
+from pgtgrade.source import unreadable
 from pgtgrade.submissions import prepare
 from pgtlab._progress import progress
 
@@ -271,6 +272,7 @@ def _give_points(result, prepared, found, problem_set):
         result.answers[name] = digest_of(answer or "")
         if not question.by_hand:
             result.points[name], result.messages[name] = found.hidden[question.cell]
+            _say_unreadable(result, name, answer or "")
             if question.cell in found.times:
                 result.times[name] = found.times[question.cell]
         elif name in prepared.released and not prepared.own_text:
@@ -281,6 +283,17 @@ def _give_points(result, prepared, found, problem_set):
             if answer is None or name in prepared.released:
                 result.notes.append(f"{name} is not in its cell: see whether it stands elsewhere")
     result.status = GRADED
+
+
+def _say_unreadable(result, name, answer):
+    """Say of a cell that Python cannot read why, in the place of what followed from it."""
+    followed = r"NameError: no cell defines \w+[^\n]*"
+    message = result.messages[name] or ""
+    fault = re.search(followed, message) and unreadable(answer)
+    if fault:
+        because = f"SyntaxError. Likely cause: {fault}"
+        result.messages[name] = re.sub(followed, lambda _: because, message)
+        result.notes.append(f"{name} is no Python, {fault}")
 
 
 def _as_run(prepared, found, result, problem_set):

@@ -36,7 +36,10 @@ def similar(options):
     page = folder / f"{chosen.name}.html"
     write(page, rooms.pairs_html(chosen, results, theirs, known, pairs))
     write(folder / f"{chosen.name}.csv", "\ufeff" + rooms.pairs_csv(pairs, results))
-    print(f"{page}: {len(pairs)} pairs of {len(theirs)} submissions are suspiciously alike.")
+    print(
+        f"{page}: {desk.count(len(pairs), 'pair')} of {desk.count(len(theirs), 'submission')} "
+        f"{'is' if len(pairs) == 1 else 'are'} suspiciously alike."
+    )
     print("It is a hint and never a verdict: read what they share.")
     return DONE
 
@@ -63,6 +66,7 @@ def regrade(options):
 
 
 def _ask(options, chosen, course, results, events):
+    from pgtgrade.names import meant
     from pgtgrade.regrades import ASKED, Event, add, now
     from pgtgrade.results import GRADED
     from pgtgrade.tables import keys
@@ -70,9 +74,9 @@ def _ask(options, chosen, course, results, events):
     if not (options.student and options.question):
         raise ValueError("--asked needs --student and --question: who asked, and about what")
     graded = [each.student for each in results.values() if each.status == GRADED]
-    key = keys(graded).find(options.student)
+    key = keys(graded, desk.roster(options, course)).find(options.student)
     if key is None:
-        raise ValueError(f"no graded submission of {options.student!r}")
+        raise ValueError(f"no graded submission of {options.student!r}{meant(options.student, graded)}")
     names = [each.name for each in chosen.questions]
     if options.question not in names:
         raise ValueError(f"no question {options.question!r}; expected one of {', '.join(names)}")
@@ -105,6 +109,7 @@ def _decide(options, chosen, course, results, events, book):
         after = options.points
         if after != score.points:
             book.give([(key, question.name, after, score.comment)])
+            desk.say_older(chosen, course)
     add(
         course,
         chosen.name,

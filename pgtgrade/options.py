@@ -69,11 +69,17 @@ def parser(commands):
         help="of a processor, for a submission (default: %(default)g)",
     )
     each.add_argument("--memory", type=_bytes, default="2G", help="for a submission (default: %(default)s)")
-    each.add_argument("--secret-file", help=f"a file with the secret (default: the variable {VARIABLE})")
+    each.add_argument(
+        "--secret-file", help=f"a file with the secret (default: {VARIABLE}, or secret_file in course.toml)"
+    )
     each.add_argument(
         "--attempts", choices=("last", "best"), help="which of several notebooks of a student counts"
     )
-    each.add_argument("--again", action="store_true", help="examine what was examined before, too")
+    each.add_argument(
+        "--again",
+        action="store_true",
+        help="examine what was examined before, too, with another secret if there is one",
+    )
     each.add_argument(
         "--unsafe-without-isolation",
         action="store_true",

@@ -6,7 +6,7 @@ import re
 import zipfile
 from contextlib import ExitStack
 
-from pgtgrade.names import folded
+from pgtgrade.names import Names, folded
 from pgtgrade.roster import CANVAS, MOODLE
 from pgtgrade.tables import csv_text
 
@@ -15,7 +15,7 @@ _CANVAS = ("student", "id", "sis user id", "sis login id", "integration id", "ro
 
 
 def import_csv(roster, problem_set, table, assignment=None):
-    """Return the table that the platform imports from which the roster came.
+    """Return the table that the platform imports from which the roster came, and its column of the set.
 
     Who has no total is left out: nothing that is there is written over.
 
@@ -25,25 +25,30 @@ def import_csv(roster, problem_set, table, assignment=None):
     problem_set : ProblemSet
     table : list of Row
     assignment : str, optional
-        What the platform calls the set; by default the roster's column of its title or name.
+        What Canvas calls the set; by default the roster's column of its title, its heading or its name.
 
     Returns
     -------
-    str or None
-        None if the roster is nobody's.
+    (str, str) or (None, None)
+        The table and the head of the column; None if the roster is nobody's.
+
+    Raises
+    ------
+    ValueError
+        If the roster has columns of assignments, and not just one of them is the set's.
     """
-    totals = {row.student: row for row in table if row.total is not None}
-    people = [(each, totals[each.name]) for each in roster.people if each.name in totals]
+    totals = Names({row.student: row for row in table if row.total is not None})
+    people = [(each, row) for each in roster.people if (row := totals.find(each.name))]
     if roster.kind == CANVAS:
-        return _for_canvas(roster, problem_set, people, assignment)
+        head = _column(roster.heads, problem_set, assignment)
+        return _for_canvas(roster, problem_set, people, head), head
     if roster.kind == MOODLE:
-        return _for_moodle(roster, problem_set, people)
-    return None
+        return _for_moodle(roster, problem_set, people), "Grade"
+    return None, None
 
 
-def _for_canvas(roster, problem_set, people, assignment):
+def _for_canvas(roster, problem_set, people, head):
     kept = [each for each in roster.heads if folded(each) in _CANVAS]
-    head = _column(roster.heads, problem_set, assignment)
     lines = [[*kept, head], ["    Points Possible", *[""] * (len(kept) - 1), f"{problem_set.points:g}"]]
     lines += [
         [*(person.line[folded(each)] for each in kept), f"{round(row.total, 4):g}"] for person, row in people
@@ -53,20 +58,34 @@ def _for_canvas(roster, problem_set, people, assignment):
 
 def _column(heads, problem_set, assignment):
     """Return the column of the set: Canvas puts its own number of it in brackets behind its title."""
-    known = {}
-    for head in heads:
-        found = re.fullmatch(r"(.+?)\s*\((\d+)\)", head)
-        if found:
-            known.update(dict.fromkeys((folded(head), folded(found[1]), found[2]), head))
-    wanted = [assignment] if assignment else [problem_set.title, problem_set.name]
-    for each in wanted:
-        if folded(each) in known:
-            return known[folded(each)]
-    if assignment and known:
+    titles = {head: found for head in heads if (found := re.fullmatch(r"(.+?)\s*\((\d+)\)", head))}
+    wanted = [assignment] if assignment else called(problem_set)
+    fits = [
+        head
+        for head, found in titles.items()
+        if {_plain(each) for each in (head, *found.groups())} & {_plain(each) for each in wanted}
+    ]
+    if len(fits) == 1:
+        return fits[0]
+    if titles:
+        which = "more than one column" if fits else "no column"
+        which += f" {assignment!r}" if assignment else f" of {problem_set.name}"
         raise ValueError(
-            f"no column {assignment!r} in the roster; expected one of {', '.join(set(known.values()))}"
+            f"{which} in the roster; expected one of {', '.join(fits or titles)}: name it with --assignment, "
+            "by its title or its number; if it is not among them, export the roster afresh"
         )
     return assignment or problem_set.title
+
+
+def called(problem_set):
+    """Return what the set may be called as an assignment: its heading, a half of it, its title, its name."""
+    halves = problem_set.heading.split(":", 1)
+    return [each for each in (problem_set.heading, *halves, problem_set.title, problem_set.name) if each]
+
+
+def _plain(title):
+    """Return the words of a title: neither case nor signs between them count."""
+    return " ".join(re.findall(r"\w+", folded(title)))
 
 
 def _for_moodle(roster, problem_set, people):

@@ -95,6 +95,12 @@ class ProblemSet:
         return self.notebook["metadata"].get("pgtgrade", {}).get("title", self.name)
 
     @property
+    def heading(self):
+        """What stands above the set, "" if nothing does."""
+        first = source(self.notebook["cells"][0])
+        return (re.findall(r"^# +(.+)$", first, flags=re.MULTILINE) or [""])[0].strip()
+
+    @property
     def points(self):
         """The points of all questions together."""
         return sum(each.points for each in self.questions)

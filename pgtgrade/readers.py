@@ -36,6 +36,7 @@ def derivations(options):
             return DONE
         keep_rubric(course, chosen)
         desk_of = _Desk(chosen, course, results, book, read_rubric(course, chosen))
+        desk_of.roster = desk.roster(options, course)
         desk_of.readings = read_readings(course, chosen.name)
         desk.follow_rubric(chosen, course, results, book)
         desk_of.readings = read_readings(course, chosen.name)
@@ -51,7 +52,7 @@ class _Desk:
 
     def __init__(self, chosen, course, results, book, rubric):
         self.set, self.course, self.results, self.book, self.rubric = chosen, course, results, book, rubric
-        self.folder, self.readings = course.folder / "derivations", None
+        self.folder, self.readings, self.roster = course.folder / "derivations", None, None
 
     def files(self, reader):
         """Return the table and the page of a reader."""
@@ -68,11 +69,10 @@ class _Desk:
 
     def found(self, path):
         """Return what a table says, and what of it cannot be stored."""
-        from pgtgrade import derivations as rooms
         from pgtgrade.tables import read_text
 
         try:
-            return rooms.read_table(read_text(path), self.set, self.results, self.course, self.rubric)
+            return self._read(read_text(path))
         except ValueError as error:
             said = str(error).removeprefix(f"{path}: ")
             raise ValueError(f"{path}: nothing of it was stored: {said}") from None
@@ -107,8 +107,8 @@ class _Desk:
             mine = {place: each for place, each in found.items() if place[1] in by_hand}
             kept = {place: each for place, each in mine.items() if not each.is_blank}
             self.readings.of(FIRST).update(kept)
-            print(f"{path}: points in {given} lines are in the gradebook.")
-            print(f"pgtgrade export {self.set.name} writes the table of grades with them.")
+            print(f"{path}: points in {desk.count(given, 'line')} are in the gradebook.")
+            desk.say_older(self.set, self.course)
         else:
             self.readings.of(reader).update(
                 {place: each for place, each in found.items() if not each.is_blank}
@@ -202,7 +202,7 @@ class _Desk:
     def _read(self, text):
         from pgtgrade.derivations import read_table
 
-        return read_table(text, self.set, self.results, self.course, self.rubric)
+        return read_table(text, self.set, self.results, self.course, self.rubric, self.roster)
 
 
 def _told(faults):

@@ -154,10 +154,14 @@ class Course:
         """Return where the result of a student goes."""
         return self.folder / "results" / set_name / f"{key}.json"
 
+    def results_of(self, set_name):
+        """Return the files with results of a set."""
+        return sorted((self.folder / "results" / set_name).glob("*.json"))
+
     def results(self, set_name):
         """Return the results of a set by the key of the student, in the order of their names."""
         found = {}
-        for path in sorted((self.folder / "results" / set_name).glob("*.json")):
+        for path in self.results_of(set_name):
             found[path.stem] = self.load(set_name, path.stem)
         return dict(sorted(found.items(), key=lambda item: item[1].student.casefold()))
 

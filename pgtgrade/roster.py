@@ -30,6 +30,11 @@ class Person:
     name: str
     line: dict
 
+    @property
+    def also(self):
+        """What else the list calls the person by: numbers, logins, addresses."""
+        return [self.line[head] for head in (*_NAMED_BY, "full name") if self.line.get(head)]
+
 
 @dataclass(frozen=True)
 class Roster:
@@ -70,12 +75,13 @@ class Roster:
         found = Names({each.name: each for each in self.people}).find(name)
         if found or not name:
             return found
-        called = [
-            each
-            for each in self.people
-            if any(folded(each.line.get(head, "")) == folded(name) for head in (*_NAMED_BY, "full name"))
-        ]
+        called = [each for each in self.people if folded(name) in map(folded, each.also)]
         return called[0] if len(called) == 1 else None
+
+    def called(self, name):
+        """Return the name in all tables of whom a name, a number or a login means; else what was written."""
+        person = self.find(name)
+        return person.name if person else name
 
 
 def _number(line):

@@ -134,21 +134,46 @@ def _here(time):
     return time.astimezone().replace(tzinfo=None) if time.tzinfo else time
 
 
-def read_rules(course, set_name):
+def read_toml(course):
+    """Return what stands in the file of the rules: the file of the secret, and a table for each set.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file; the message says where.
+    """
+    path = course.folder / "course.toml"
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    for name, value in found.items():
+        kind, words = (
+            (str, "a path in quotes") if name == "secret_file" else (dict, f"[{name}] and its rules")
+        )
+        if not isinstance(value, kind):
+            raise ValueError(f"{path}: {name} is {value!r}; expected {words}")
+    return found
+
+
+def read_rules(course, set_name, called=str):
     """Return the rules of a set, those without any where the course has no file of them.
+
+    Parameters
+    ----------
+    course : Course
+    set_name : str
+    called : callable
+        Returns what the tables call a student whom the file names in some way.
 
     Raises
     ------
     ValueError
         If something in the file is not understood; the message says where.
     """
-    path = course.folder / "course.toml"
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8-sig")).get(set_name, {})
-    except FileNotFoundError:
-        return Rules()
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    path, found = course.folder / "course.toml", read_toml(course).get(set_name, {})
 
     def wrong(name, expected):
         return ValueError(f"{path}: [{set_name}] {name} is {found[name]!r}; expected {expected}")
@@ -167,7 +192,7 @@ def read_rules(course, set_name):
     if not isinstance(found, dict) or set(found) - set(expected):
         raise ValueError(
             f"{path}: [{set_name}] has {', '.join(sorted(set(found) - set(expected)))}; "
-            f"expected some of {', '.join(expected)}"
+            f"expected some of {', '.join(expected)}, and secret_file above all sets"
         )
     values = dict(found)
     for name, value in found.items():
@@ -183,8 +208,12 @@ def read_rules(course, set_name):
         if bad:
             raise wrong(name, words)
         if kind is dict:
-            values[name] = Names({student: _here(each) for student, each in value.items()})
-            values["named"] = (*values.get("named", ()), *value)
+            dates = {}
+            for student, each in value.items():
+                if dates.setdefault(called(student), _here(each)) != _here(each):
+                    raise ValueError(f"{path}: [{set_name}] {name} has two times for {called(student)!r}")
+            values[name] = Names(dates)
+            values["named"] = (*values.get("named", ()), *dates)
         elif isinstance(value, datetime):
             values[name] = _here(value)
     return Rules(**values)

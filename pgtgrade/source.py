@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
+import unicodedata
+import warnings
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from inspect import CO_COROUTINE
@@ -133,6 +136,38 @@ def run(name, code, namespace):
         except StopIteration:
             return
         raise SourceError(f"the source, cell {name}: it waits for something that takes time")
+
+
+def unreadable(code):
+    """Return why Python cannot read a student's cell, None if it can.
+
+    Parameters
+    ----------
+    code : str
+        Lines for the notebook alone, `%matplotlib inline` and its kind, are passed over.
+
+    Examples
+    --------
+    >>> unreadable("x = 3\\ny = x \N{EN DASH} 1")
+    "line 2: '\N{EN DASH}' (U+2013) is not Python: opened in a word processor?"
+    >>> unreadable("def half(x)")
+    "line 1: expected ':'"
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            ast.parse(re.sub(r"(?m)^[%!?].*", "pass", code))
+    except SyntaxError as error:
+        found = re.match(r"invalid .*\(?U\+([0-9A-F]+)\)?$", error.msg)
+        if error.lineno is None:
+            return "it cannot be read"
+        if not found:
+            return f"line {error.lineno}: {error.msg}"
+        sign = chr(int(found[1], 16))
+        shown = repr(sign) if sign.isprintable() else unicodedata.name(sign, "a sign").lower()
+        return f"line {error.lineno}: {shown} (U+{found[1]}) is not Python: opened in a word processor?"
+    except (ValueError, RecursionError, MemoryError):
+        return "it cannot be read"
+    return None
 
 
 #: Statements of a function from which on the same code is no coincidence.

@@ -95,10 +95,13 @@ def _notebook(data):
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _FaultError("not a notebook: no text in UTF-8") from None
+        reason = _WORD_PROCESSOR if _CURLY.search(data.decode("cp1252", "replace")) else "no text in UTF-8"
+        raise _FaultError(f"not a notebook: {reason}") from None
     try:
         notebook = json.loads(text)
     except json.JSONDecodeError as error:
+        if text[error.pos :].lstrip()[:1] in _QUOTES:
+            raise _FaultError(f"not a notebook: {_WORD_PROCESSOR}") from None
         cut = text.lstrip().startswith("{") and error.pos >= len(text.rstrip()) - 1
         reason = "it ends in the middle" if cut or error.msg.startswith("Unterminated") else error.msg
         raise _FaultError(
@@ -117,6 +120,12 @@ def _notebook(data):
     if not isinstance(notebook.get("metadata"), dict):
         notebook["metadata"] = {}
     return notebook
+
+
+#: Quotation marks that a word processor puts in the place of straight ones, and where a file begins with one.
+_QUOTES = tuple("\u201c\u201d\u201e\xab\xbb")
+_CURLY = re.compile(rf"\s*\{{\s*[{''.join(_QUOTES)}]")
+_WORD_PROCESSOR = "typographic quotes: it was opened in a word processor; ask for the file again"
 
 
 def _short(text):

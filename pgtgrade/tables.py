@@ -59,7 +59,7 @@ def rows(problem_set, results, scores, roster=(), rules=None, lines=None, remark
     list of Row
     """
     roster, found, rules, lines = list(roster), {}, rules or Rules(), lines or {}
-    listed = Names({each: each for each in roster})
+    listed, lines = Names({each: each for each in roster}), Names(lines)
     for key, result in results.items():
         notes = list(result.notes)
         if roster and result.student not in listed:
@@ -79,7 +79,7 @@ def rows(problem_set, results, scores, roster=(), rules=None, lines=None, remark
                 notes.append(f"{question.name}: {score.automatic:g} by the tests, {score.manual:g} by hand")
         notes += (remarks or {}).get(key, [])
         status = BY_HAND if None in points.values() else GRADED
-        late = rules.late(result.student, result, lines.get(result.student))
+        late = rules.late(result.student, result, lines.find(result.student))
         notes += [late.note] if late.note else []
         found[result.student] = Row(result.student, status, points, notes, late)
     there = {listed.find(each) for each in found}
@@ -179,12 +179,14 @@ def read_csv(text):
     return lines
 
 
-def keys(students):
+def keys(students, roster=None):
     """Return the key of each student by every way in which a table may name them.
 
     Parameters
     ----------
     students : iterable of str
+    roster : Roster, optional
+        What else students are called: numbers, logins, addresses.
 
     Returns
     -------
@@ -194,4 +196,9 @@ def keys(students):
     for student in students:
         found.setdefault(key_of(student), key_of(student))
         found.setdefault(guarded(student), key_of(student))
+        person = roster and roster.find(student)
+        for each in person.also if person else ():
+            # what two people are called by means neither
+            if roster.find(each) == person:
+                found.setdefault(each, key_of(student))
     return Names(found | {student: key_of(student) for student in students})

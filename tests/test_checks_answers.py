@@ -197,7 +197,7 @@ def test_of_a_case_that_is_not_seen_no_number_is_told():
     wrong = {
         "known": (
             {"known": RHO},
-            "visits: not right within 1e-08 in a case that you do not see. Likely cause: the",
+            "visits: not right in a case that you do not see. Likely cause: the",
         ),
         "structure": (
             {"structure": {"it sums to 3": lambda r: r.sum() == 3}},
@@ -217,6 +217,34 @@ def test_of_a_case_that_is_not_seen_no_number_is_told():
     assert caught.value.unseen == (
         "visits: not right on average in a case that you do not see. Likely cause: a weight"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        # the factor is 1 - gamma, and so tells gamma
+        (0.1 * RHO, "not right {}. Likely cause: a factor: all entries are the same multiple of what they"),
+        (RHO * (1 + 1e-7 / 3), "not right (the first digits are) {}. Likely cause: its accuracy"),
+        (RHO.astype(np.float32), "expected double precision, got less. Likely cause: the dtype of an array"),
+        (-RHO, "not right {}. Likely cause: the sign"),
+        (RHO[:2], "expected one for each state, got something else {}. Likely cause: an entry too few"),
+        (RHO[:, None], "expected one for each state, got something else {}. Likely cause: a sum or a mean"),
+        ([1.0, np.inf, 2.0], "expected finite numbers, got others {}. Likely cause: a division by zero"),
+        ([[1.0], 2.0, 3.0], "expected numbers, got list. Likely cause: something other than the result"),
+        (RHO + 1, "not right {}. Likely cause: the formula"),
+    ],
+)
+def test_whatever_is_wrong_in_a_case_that_is_not_seen_no_digit_is_told(value, told):
+    with pytest.raises(AssertionError) as caught:
+        checks.answer(returning(value), shape=(3,), known=RHO, axes="one for each state")
+    assert caught.value.unseen.startswith(f"visits: {told.format('in a case that you do not see')}")
+    assert not re.search(r"\d", caught.value.unseen)
+    with pytest.raises(AssertionError) as caught:
+        checks.answer(returning(np.float32(1 / 3).astype(float)), known=1 / 3, within=1e-10)
+    assert caught.value.unseen.endswith("Likely cause: single precision; work in double")
+    with pytest.raises(AssertionError) as caught:
+        checks.answer(returning([1.0]), shape=(3,), known=RHO)
+    assert caught.value.unseen.startswith("visits: expected another shape, got something else in a case")
 
 
 def test_an_error_without_a_text_leaves_no_colon():

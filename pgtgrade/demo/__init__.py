@@ -191,7 +191,9 @@ class _Tour:
     def command(self, name, *rest, right=(0,)):
         """Run a command and show it with what it says."""
         line = [name, *map(str, rest), "--source", str(self.options.source), "--course", str(self.course)]
-        typed = " ".join(f'"{each}"' if " " in each else each for each in line[: len(rest) + 1])
+        typed = " ".join(
+            f'"{each}"' if " " in each else each for each in [*line[: len(rest) + 1], *line[-2:]]
+        )
         print(f"\n  $ pgtgrade {typed}")
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

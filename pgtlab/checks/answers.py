@@ -14,6 +14,9 @@ from pgtlab.checks.estimates import student_quantile
 #: Numbers that are worked out by hand are right within half a unit of the third significant digit.
 _THREE_DIGITS = 0.005
 
+#: What is said of a case that must not be told, in the place of its numbers.
+_UNSEEN = "in a case that you do not see"
+
 #: A slope is a difference of fourth order with this step, and is met within this share of it or of 1.
 _STEP, _NEAR = 1e-3, 1e-6
 
@@ -25,7 +28,8 @@ class WrongAnswer(AssertionError):
     ----------
     said : str
     unseen : str, optional
-        The same without a number that was computed, for a case that must not be told.
+        The same without a number, for a case that must not be told: whatever was computed, and what it was
+        computed from, may give the case away.
 
     Examples
     --------
@@ -339,24 +343,31 @@ def _numbers(name, value, shape, axes, mistakes):
     try:
         array = _validate.numbers(name, value)
     except (TypeError, ValueError):
+        got = f"got {type(value).__name__}. Likely cause: "
+        got += "something other than the result is given, rows of different lengths, or complex numbers"
         raise WrongAnswer(
-            f"{name}: expected numbers of {words}, got {type(value).__name__}. Likely cause: "
-            "something other than the result is given, rows of different lengths, or complex numbers"
+            f"{name}: expected numbers of {words}, {got}", f"{name}: expected numbers, {got}"
         ) from None
     if array.shape != shape:
         likely = _seen_before(array, 1e-8, mistakes) or _cause_of_shape(array.shape, shape)
-        raise WrongAnswer(f"{name}: expected {words}, got {_words(array.shape, None)}{because(likely)}")
+        raise WrongAnswer(
+            f"{name}: expected {words}, got {_words(array.shape, None)}{because(likely)}",
+            f"{name}: expected {axes or 'another shape'}, got something else {_UNSEEN}{because(likely)}",
+        )
     kind = np.asarray(value).dtype
     if kind.kind == "f" and kind.itemsize < 8:
         raise WrongAnswer(
             f"{name}: expected double precision (float64), got {kind}, of about {np.finfo(kind).precision} "
-            "digits. Likely cause: an array was made with this dtype"
+            "digits. Likely cause: an array was made with this dtype",
+            f"{name}: expected double precision, got less. Likely cause: the dtype of an array",
         )
     if not np.isfinite(array).all():
         at = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
+        likely = because("a division by {0}, the logarithm of {0}, or an exponential that is too large")
         raise WrongAnswer(
-            f"{name}: expected finite numbers, got {array[at]} at {_validate.subscript(at) or 'the answer'}. "
-            "Likely cause: a division by 0, the logarithm of 0, or an exponential that is too large"
+            f"{name}: expected finite numbers, got {array[at]} at {_validate.subscript(at) or 'the answer'}"
+            f"{likely.format(0)}",
+            f"{name}: expected finite numbers, got others {_UNSEEN}{likely.format('zero')}",
         )
     return array
 
@@ -386,22 +397,22 @@ def _close(name, value, right, within, mistakes, cause, near=None):
     wrong = ~(np.abs(value - right) <= within)
     if wrong.any():
         at = tuple(map(int, np.argwhere(wrong)[0]))
-        likely = _recognised(value, right, within, mistakes)
+        likely, told = _recognised(value, right, within, mistakes)
         where = f"entry {_validate.subscript(at)}" if at else "the answer"
         got = value[at] if abs(value[at]) > np.max(within) else 0.0
-        wrong = f"not right {near or f'within {np.max(within):.3g}'}"
+        wrong, unseen = f"not right {near or f'within {np.max(within):.3g}'}", "not right"
         digits = _digits(value, right)
         if digits:
             wrong += f" (about {digits} digits are)"
+            unseen += " (the first digits are)"
             cause = (
                 cause
                 or "its accuracy: a sum that stops early, too coarse a step, or what is added for safety"
             )
-        likely = likely or cause
         raise WrongAnswer(
             f"{name}: {where} is {_told_apart(got, right[at])}, which is {wrong}"
-            f"{because(likely or 'the formula; work out this entry by hand')}",
-            f"{name}: {wrong} in a case that you do not see{because(likely or 'the formula')}",
+            f"{because(likely or cause or 'the formula; work out this entry by hand')}",
+            f"{name}: {unseen} {_UNSEEN}{because(told or cause or 'the formula')}",
         )
 
 
@@ -422,25 +433,31 @@ def _digits(value, right):
 
 
 def _recognised(value, right, within, mistakes):
-    """Return in words how a wrong answer came about, if that can be seen from its value."""
+    """Return in words how a wrong answer came about, if that can be seen from its value; and without numbers.
+
+    A factor may be 1 - gamma, and so tell what the case is.
+    """
 
     def equals(other):
         return other.shape == value.shape and (np.abs(value - other) <= within).all()
 
     if likely := _seen_before(value, within, mistakes):
-        return likely
+        return likely, likely
     if _digits(value, right) >= 5 and (value == value.astype(np.float32)).all():
-        return "single precision, of about 7 digits; work in float64"
+        return "single precision, of about 7 digits; work in float64", "single precision; work in double"
     if equals(-right):
-        return "the sign"
+        return "the sign", "the sign"
     if right.ndim == 2 and equals(right.T):
-        return "rows and columns are swapped"
+        return ("rows and columns are swapped",) * 2
     # value = c right for one number c, by least squares.
     size = (right * right).sum()
     factor = (value * right).sum() / size if size else 0.0
     if value.size > 1 and abs(factor) > _CLOSE and abs(factor - 1) > _CLOSE and equals(factor * right):
-        return f"a factor: all entries are {factor:.4g} times what they should be"
-    return None
+        return (
+            f"a factor: all entries are {factor:.4g} times what they should be",
+            "a factor: all entries are the same multiple of what they should be",
+        )
+    return None, None
 
 
 def _seen_before(value, within, mistakes):
@@ -485,7 +502,7 @@ def _central(name, samples, right, false_alarm, mistakes, cause):
             f"{name}: the mean of {n} samples of {where} is {mean[at]:.4g} with standard error "
             f"{error[at]:.2g}, further from the right mean than the {bound:.3g} of them that chance explains"
             f"{cause}",
-            f"{name}: not right on average in a case that you do not see{cause}",
+            f"{name}: not right on average {_UNSEEN}{cause}",
         )
 
 

@@ -160,7 +160,7 @@ def test_a_forged_answer_is_worth_what_the_function_is_worth():
     forged = "message({'value': [{'array': ['<f8', [3]]}, {'dict': []}], 'to': number()}, x.tobytes())"
     found = examined(half=f"{FORGED}\ndef half(x):\n    forge({forged})")
     assert found.hidden["test-half"][0] == 0
-    assert "not right within" in found.hidden["test-half"][1]
+    assert "not right in a case" in found.hidden["test-half"][1]
 
 
 def test_messages_sent_beforehand_shift_nothing_into_another_question():

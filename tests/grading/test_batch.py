@@ -505,7 +505,7 @@ def test_the_notebook_as_it_was_run_says_what_the_checks_said(class_):
     text = class_.course.autograded("small", key_of("ada")).read_text()
     notebook = json.loads(text)
     (output,) = small.cell(notebook, "test-half")["outputs"]
-    assert output["text"].startswith("0 of 1 points\nhalf: not right within")
+    assert output["text"].startswith("0 of 1 points\nhalf: not right in a case")
     (output,) = small.cell(notebook, "test-mass")["outputs"]
     assert output["text"] == "3 of 3 points\n"
     assert "drawn(" not in text

@@ -219,6 +219,204 @@ def test_a_request_keeps_its_history_and_reaches_the_student(class_, capsys):
     assert "not decided" not in _note(class_)
 
 
+CANVAS = """\
+Student,ID,SIS User ID,SIS Login ID,Section
+"Lovelace, Ada",123,S-1,ada@uni.edu,Tue
+"Lee, Sam",126,S-4,sam,Tue
+"Lee, Sam",127,S-5,sam2,Wed
+"""
+
+
+def dated(class_, *names):
+    """Write exceptions into the rules of the course, a day late each."""
+    lines = [f'"{each}" = 2026-11-21T12:00:00' for each in names]
+    rules = ["[small]", "due = 2026-11-20T23:00:00", "percent_per_day = 10", "[small.handed_in]", *lines]
+    (class_.course.folder / "course.toml").write_text("\n".join(rules), encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["Ada Lovelace", "lovelace,  ada", "123", "ada@uni.edu", "S-1"])
+def test_a_student_is_named_in_either_order_by_number_or_login(class_, name, capsys):
+    """In the rules, in a request and in the table of points, as one roster would have it otherwise."""
+    class_.course.make()
+    (class_.course.folder / "roster.csv").write_text(CANVAS, encoding="utf-8")
+    class_.hand_in("Lovelace, Ada", **RIGHT)
+    class_.grade()
+    dated(class_, name)
+    table = class_.course.folder / "filled.csv"
+    table.write_text(f'student,question,points\n"{name}",derive-why,2\n', encoding="utf-8")
+    assert command(class_, "derivations", "--read", str(table)) == 0
+    assert command(class_, "regrade", "--student", name, "--question", "half", "--asked", "x") == 0
+    assert command(class_, "export") == 0
+    assert "NOT APPLIED" not in capsys.readouterr().err
+    text = (class_.course.folder / "grades-small.csv").read_text(encoding="utf-8-sig")
+    assert '"Lovelace, Ada","graded","5.4","6","1","3","2"' in text
+    # the roster may also have come later, with the names in another order
+    assert '"Lovelace, Ada","123","S-1","ada@uni.edu","Tue","5.4"' in _for_canvas(class_)
+
+
+def _for_canvas(class_):
+    return (class_.course.folder / "for-canvas-small.csv").read_text(encoding="utf-8")
+
+
+def test_a_roster_in_another_order_is_the_same_people(class_):
+    class_.hand_in("Ada Lovelace", **RIGHT)
+    class_.grade()
+    class_.give("Ada Lovelace", 2)
+    (class_.course.folder / "roster.csv").write_text(CANVAS, encoding="utf-8")
+    assert command(class_, "export") == 0
+    assert '"Lovelace, Ada","123","S-1","ada@uni.edu","Tue","6"' in _for_canvas(class_)
+    text = (class_.course.folder / "grades-small.csv").read_text(encoding="utf-8-sig")
+    assert "not on the roster" not in text
+    assert text.count("no submission") == 2
+
+
+def test_a_name_that_is_nobody_s_is_said_with_the_one_that_was_meant(class_, capsys):
+    class_.course.make()
+    (class_.course.folder / "roster.csv").write_text(CANVAS, encoding="utf-8")
+    class_.hand_in("Lovelace, Ada", **RIGHT)
+    class_.grade()
+    dated(class_, "Ada Lovelave", "Sam Lee", "Zoe")
+    options = (str(class_.downloads), "--unsafe-without-isolation")
+    # all else is done, and the table is there
+    assert command(class_, "grade", *options) == 1
+    told = capsys.readouterr()
+    assert "3 rows: 1 by hand, 2 no submission" in told.out
+    start = "NOT APPLIED  course.toml names "
+    assert [each for each in told.err.splitlines() if each.startswith(start)] == [
+        start + "Ada Lovelave, and nobody is called so; did you mean 'Lovelace, Ada'?",
+        start + "Sam Lee, and nobody is called so; did you mean 'Lee, Sam (127)' or 'Lee, Sam (126)'?",
+        start + "Zoe, and nobody is called so",
+    ]
+    dated(class_)
+    assert command(class_, "grade", *options) == 0
+    table = class_.course.folder / "filled.csv"
+    table.write_text("student,question,points\nAda Lovelaec,derive-why,2\n", encoding="utf-8")
+    assert command(class_, "derivations", "--read", str(table)) == 1
+    meant = "no graded submission of 'Ada Lovelaec'; did you mean 'Lovelace, Ada'?"
+    assert f"line 2: {meant}" in capsys.readouterr().err
+    assert command(class_, "regrade", "--student", "Ada Lovelaec", "--question", "half", "--asked", "x") == 2
+    assert meant in capsys.readouterr().err
+    dated(class_, "Ada Lovelace", "lovelace, ada")
+    assert command(class_, "export") == 0
+    (class_.course.folder / "course.toml").write_text(
+        '[small.handed_in]\n"Ada Lovelace" = 2026-11-21T12:00:00\n"123" = 2026-11-22T12:00:00\n'
+    )
+    assert command(class_, "export") == 2
+    assert "[small] handed_in has two times for 'Lovelace, Ada'" in capsys.readouterr().err
+
+
+def test_a_course_keeps_to_one_secret(class_, capsys, monkeypatch):
+    """Without a word all would be graded on other instances: with a public one if the option is left out."""
+    monkeypatch.delenv("PGTGRADE_SECRET", raising=False)
+    for name in ("mine", "other"):
+        (class_.folder / name).write_text(f"the {name} secret\n")
+    mine, other = (("--secret-file", str(class_.folder / name)) for name in ("mine", "other"))
+
+    def grade(*rest):
+        code = command(class_, "grade", str(class_.downloads), "--unsafe-without-isolation", *rest)
+        return code, capsys.readouterr().err
+
+    # what graded nobody holds to nothing
+    assert grade(*other)[0] == 2
+    class_.hand_in("ada", **RIGHT)
+    assert grade(*mine)[0] == 0
+    (before,) = class_.course.results("small").values()
+    code, said = grade()
+    assert code == 2
+    assert (
+        "small was graded with a secret, and now there is none; name the same as before (--secret-file"
+        in said
+    )
+    assert "with --again" in said
+    code, said = grade(*other)
+    assert code == 2
+    assert "small was graded with another secret, and this is not it" in said
+    assert list(class_.course.results("small").values()) == [before]
+    assert grade(*mine)[0] == 0
+    # the rules may name the file, from their own folder on
+    (class_.course.folder / "course.toml").write_text('secret_file = "../mine"\n')
+    code, said = grade()
+    assert (code, "No secret" in said) == (0, False)
+    monkeypatch.setenv("PGTGRADE_SECRET", "the other secret")
+    assert grade()[0] == 2
+    assert grade("--again")[0] == 0
+    assert next(iter(class_.course.results("small").values())).fingerprint != before.fingerprint
+    assert grade()[0] == 0
+    # the course knows the secret when it sees it, and does not tell it
+    files = [path.read_bytes() for path in class_.course.folder.rglob("*") if path.is_file()]
+    assert not [each for each in files if b"the mine secret" in each or b"the other secret" in each]
+
+
+def test_another_set_is_graded_with_the_secret_of_the_last(class_):
+    from pgtgrade.secret import keep_to_one
+
+    class_.hand_in("ada", **RIGHT)
+    keep_to_one(class_.course, "small", None)
+    class_.grade()
+    with pytest.raises(ValueError, match="small was graded without a secret, and now there is one; name the"):
+        keep_to_one(class_.course, "ps2", "mine")
+    keep_to_one(class_.course, "ps2", "mine", again=True)
+    keep_to_one(class_.course, "small", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("secret_file = 3", "secret_file is 3; expected a path in quotes"),
+        ("[small]\nsecret_file = 'x'", r"has secret_file; .* and secret_file above all sets"),
+        ("days = 3", r"days is 3; expected \[days\] and its rules"),
+    ],
+)
+def test_the_place_of_a_rule_matters(class_, text, message):
+    from pgtgrade.rules import read_rules
+
+    class_.course.make()
+    (class_.course.folder / "course.toml").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_rules(class_.course, "small")
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        (
+            "def half(x):\n    y = 1 \N{EN DASH} 0.5\n    return x * y",
+            "line 2: '\N{EN DASH}' (U+2013) is not Python: opened in a word processor?",
+        ),
+        (
+            "%matplotlib inline\ndef half(x):\n    return\N{NO-BREAK SPACE}x / 2",
+            "line 3: no-break space (U+00A0) is not Python: opened in a word processor?",
+        ),
+        (
+            "def half(x):\n    return \N{LEFT DOUBLE QUOTATION MARK}x\N{RIGHT DOUBLE QUOTATION MARK}",
+            "line 2: '\N{LEFT DOUBLE QUOTATION MARK}' (U+201C) is not Python: opened in a word processor?",
+        ),
+        ("def half(x)\n    return x / 2", "line 1: expected ':'"),
+        ("def half(x):\n    return (x / 2", "line 2: '(' was never closed"),
+        ("def half(x):\n    return x\0", "it cannot be read"),
+    ],
+)
+def test_a_cell_that_python_cannot_read_has_that_as_its_cause(class_, code, fault):
+    """What follows, that no cell defines the function, helps nobody who sees the definition."""
+    from pgtgrade.statistics import causes
+
+    class_.hand_in("ada", **{**RIGHT, "half": code})
+    class_.grade()
+    (result,) = class_.course.results("small").values()
+    assert result.points == {"half": 0, "mass": 3, "derive-why": None}
+    said = f"half: expected an answer, got SyntaxError. Likely cause: {fault}"
+    assert result.messages["half"] == said
+    assert result.notes == [f"half is no Python, {fault}"]
+    assert causes(said) == ["raises SyntaxError"]
+    path = class_.course.autograded("small", key_of("ada"))
+    assert said in json.loads(path.read_text(encoding="utf-8"))["cells"][5]["outputs"][0]["text"]
+    # what is read, and defines something else, is told as before
+    class_.hand_in("ada", **{**RIGHT, "half": "def halve(x):\n    return x / 2"})
+    class_.grade()
+    (result,) = class_.course.results("small").values()
+    assert result.messages["half"] == "half: expected an answer, got NameError: no cell defines half"
+
+
 def _note(class_):
     assert command(class_, "export") == 0
     return (class_.course.folder / "grades-small.csv").read_text()

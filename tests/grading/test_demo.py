@@ -104,7 +104,9 @@ def test_it_goes_through_with_a_few_of_them(tmp_path, monkeypatch, capsys):
     assert main(["demo", "--source", str(SETS), "--folder", str(folder), "--jobs", "1"]) == 0
     said = capsys.readouterr().out
     assert "5 rows: 3 graded, 1 NOT GRADED, 1 no submission" in said
-    assert "1 pairs of 3 submissions" in said
+    assert "1 pair of 3 submissions is suspiciously alike" in said
+    assert "Older than the points now" in said
+    assert said.count("  $ pgtgrade ") == said.count(f"--course {folder / 'course'}")
     assert "by-time, decided (0 before, 1 after)" in said
     shown = [Path(each) for each in re.findall(r"LOOK AT  (.+)", said)]
     assert len(shown) > 15

@@ -184,7 +184,7 @@ def test_a_sum_of_ones_own_costs_nothing():
 def test_what_hidden_calls_leave_behind_is_never_shown():
     keeps = "seen = []\ndef half(x):\n    seen.append(x)\n    return x / 3"
     found = examined("print('seen:', seen)", at="q-mass", half=keeps)
-    loses(found, "half", "not right within")
+    loses(found, "half", "not right in a case")
     # Of the calls that it has seen only that of the visible check is told.
     assert [printed(each) for each in found.outputs if "seen" in printed(each)] == ["seen: [array([2.])]\n"]
 

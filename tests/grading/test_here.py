@@ -18,12 +18,12 @@ def test_the_instructors_solutions_get_all_points():
     [
         (
             "def half(x):\n    return 2 * x",
-            "half: not right within 1e-08 in a case that you do not see. Likely cause: x is doubled",
+            "half: not right in a case that you do not see. Likely cause: x is doubled",
         ),
         ("def half(x):\n    pass", "half: expected an answer, got None"),
         ("def half(x):\n    raise KeyError('x')", "half: expected an answer, got KeyError$"),
         ("def half(x):\n    return {1, 2}", "half: expected an answer, got TypeError: half returns set"),
-        ("def half(x):\n    return x.astype(str)", r"half: expected numbers of shape \(3,\), got list"),
+        ("def half(x):\n    return x.astype(str)", "half: expected numbers, got list"),
         ("def half(x):\n    return half", "half returns function; expected numbers"),
         ("def half(x, y):\n    return x / 2", "TypeError: half.. takes other arguments than it is given"),
         ("half = 3", "half: expected an answer, got TypeError$"),

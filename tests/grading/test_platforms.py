@@ -148,7 +148,8 @@ def test_from_an_archive_of_canvas_to_its_gradebook(class_):
     assert found["Müller, Åsa"].notes == ["marked late by the learning platform"]
     assert found["nobodyknown"].notes == ["not on the roster"]
     # only what has a total goes back, under Canvas' numbers and in its own column
-    text = platforms.import_csv(roster, class_.set, found.values())
+    text, column = platforms.import_csv(roster, class_.set, found.values())
+    assert column == "A small set (12)"
     assert read(text) == [
         ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "A small set (12)"],
         ["    Points Possible", "", "", "", "", "6"],
@@ -156,7 +157,7 @@ def test_from_an_archive_of_canvas_to_its_gradebook(class_):
         ["Müller, Åsa", "124", "S-2", "asa", "Tue", "5"],
         ["Lee, Sam", "127", "S-5", "sam2", "Wed", "0"],
     ]
-    assert read(platforms.import_csv(roster, class_.set, [], "11"))[0][-1] == "Quiz (11)"
+    assert read(platforms.import_csv(roster, class_.set, [], "11")[0])[0][-1] == "Quiz (11)"
     with pytest.raises(ValueError, match="no column 'Final' in the roster; expected one of "):
         platforms.import_csv(roster, class_.set, [], "Final")
     # feedback carries the numbers by which Canvas attaches it: of the file that was handed in last
@@ -167,6 +168,33 @@ def test_from_an_archive_of_canvas_to_its_gradebook(class_):
     assert platforms.feedback_zip(class_.folder / "f.zip", pages) == 5
     with zipfile.ZipFile(class_.folder / "f.zip") as packed_again:
         assert "lovelaceada_123_460_feedback.html" in packed_again.namelist()
+
+
+@pytest.mark.parametrize(
+    "column", ["Problem Set 0:  a small set (12)", "problem set 0 (12)", "A Small Set (12)", "Small (12)"]
+)
+def test_the_column_is_found_however_a_lecturer_called_the_assignment(class_, column):
+    """As the set is headed, by a half of that, by its title or its name; case and signs do not count."""
+    class_.set.notebook["cells"][0]["source"] = "# Problem set 0: a small set\n\nTwo questions."
+    roster = roster_of(class_, FOR_CANVAS.replace("A small set (12)", column))
+    assert platforms.import_csv(roster, class_.set, [])[1] == column
+
+
+def test_a_column_that_is_not_found_is_no_new_one(class_):
+    other = roster_of(class_, FOR_CANVAS.replace("A small set (12)", "Homework (12)"))
+    with pytest.raises(
+        ValueError,
+        match=r"no column of small in the roster; expected one of Quiz \(11\), Homework \(12\): name",
+    ):
+        platforms.import_csv(other, class_.set, [])
+    both = roster_of(class_, FOR_CANVAS.replace("Quiz (11)", "small (11)"))
+    with pytest.raises(
+        ValueError, match=r"more than one column of small .* small \(11\), A small set \(12\): name it"
+    ):
+        platforms.import_csv(both, class_.set, [])
+    # a gradebook without any assignment yet gets one
+    none = roster_of(class_, FOR_CANVAS.replace("Quiz (11),A small set (12)", "Sum,More"))
+    assert platforms.import_csv(none, class_.set, [])[1] == "A small set"
 
 
 def by_name(class_):
@@ -209,7 +237,7 @@ def test_from_an_archive_of_moodle_to_its_worksheet(class_):
     assert found["Åsa Müller"].notes == ["2 days late: 20 % taken off"]
     assert found["Åsa Müller"].total == pytest.approx(5 * 0.8, rel=1e-12)
     assert found["Ada Lovelace"].total == 6
-    lines = read(platforms.import_csv(roster, class_.set, found.values()))
+    lines = read(platforms.import_csv(roster, class_.set, found.values())[0])
     heads = read(FOR_MOODLE)[0]
     assert lines[0] == heads
     sheet = {line[0]: dict(zip(heads, line, strict=True)) for line in lines[1:]}
@@ -230,7 +258,7 @@ def test_from_an_archive_of_moodle_to_its_worksheet(class_):
     hundred = roster_of(class_, FOR_MOODLE.replace("6.00", "100,00").replace("100,00", '"100,00"'))
     with pytest.raises(ValueError, match=r"Maximum Grade in the roster is 100\.00, and small has 6 points"):
         platforms.import_csv(hundred, class_.set, found.values())
-    assert platforms.import_csv(Roster(), class_.set, found.values()) is None
+    assert platforms.import_csv(Roster(), class_.set, found.values()) == (None, None)
 
 
 def test_two_of_one_name_are_two_without_a_roster(tmp_path):

@@ -15,6 +15,11 @@ def chosen(tmp_path_factory):
     return small.stored(tmp_path_factory.mktemp("sets"))
 
 
+WORD_PROCESSOR = (
+    "not a notebook: typographic quotes: it was opened in a word processor; ask for the file again"
+)
+
+
 def released(chosen):
     return copy.deepcopy(chosen.release)
 
@@ -69,6 +74,10 @@ def faults(chosen):
         b"[" * 100_000: "not a notebook: RecursionError",
         b"7" * 10_000: "not a notebook: ValueError",
         b"[]": "not a notebook: JSON of another kind",
+        '{\n "cells": [{\N{LEFT DOUBLE QUOTATION MARK}x'.encode(): WORD_PROCESSOR,
+        "{\n \N{DOUBLE LOW-9 QUOTATION MARK}cells".encode(): WORD_PROCESSOR,
+        '{"cells": \N{RIGHT DOUBLE QUOTATION MARK}'.encode(): WORD_PROCESSOR,
+        b"{\r\n \x93cells\x94: []}": WORD_PROCESSOR,
         b'{"nbformat": 4}': "not a notebook: it has no list of cells",
         json.dumps(old).encode(): "notebook format 3; expected 4: open and save it in a newer Jupyter",
         json.dumps(other).encode(): "another set: ps2; expected small",
