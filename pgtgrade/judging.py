@@ -172,8 +172,8 @@ def proxy(name, call, cells=()):
             _raise(name, head["raised"], cells)
         try:
             value, written = _answer(head, blob)
-        except Malformed as error:
-            raise TypeError(f"no answer came back, but {error}") from None
+        except Malformed:  # what is wrong with it is the student's text, and may hold numbers
+            raise TypeError("no answer came back, but a message that is none") from None
         for key, array in written.items():
             mine = handed.get(int(key) if key.isdecimal() else key)
             if _takes(mine, array):

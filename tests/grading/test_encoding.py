@@ -263,3 +263,11 @@ def test_a_float_of_many_digits_is_read_in_no_time():
     start = time.perf_counter()
     assert math.isinf(json.loads("[" + "1" * (4 << 20) + ".0]")[0])
     assert time.perf_counter() - start < 10
+
+
+def test_what_comes_back_as_no_message_tells_nothing_of_itself():
+    from pgtgrade.judging import proxy
+
+    forged = {"value": {"0.1234567": []}}, b""
+    with pytest.raises(TypeError, match="^no answer came back, but a message that is none$"):
+        proxy("visits", lambda name, arguments: forged)(1.0)
