@@ -198,7 +198,7 @@ METHODS = (
     Method(
         "k3 with the ratio, by token",
         r"u_t\,l_t",
-        "DeepSeek-V3.2; TRL from 1.10 on",
+        "DeepSeek 2025; TRL from 1.10 on",
         KLUpdate("k3", "token", ratio="token"),
         1,
     ),
