@@ -51,7 +51,7 @@ def test_what_is_too_wide_would_be_seen(printed):
 LOST = """() => {
   const needless = `script, style, noscript, button, summary, mjx-assistive-mml, a.headerlink, #ledger-filter,
     article h1, .citation > .label, .pgt-explore-controls, .pgt-explore-note, .pgt-run, .pgt-run-file,
-    .pgt-walk-controls, .pgt-covered-note, svg title,
+    .pgt-walk-controls, .pgt-covered-note, svg title, .admonition.margin > .admonition-title,
     details.hide:not([open]), details.sd-dropdown:not([open]), details.pgt-check:not([open])`;
   const walker = document.createTreeWalker(document.querySelector("article"), NodeFilter.SHOW_TEXT);
   const lost = [];
