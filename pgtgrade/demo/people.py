@@ -88,18 +88,15 @@ def roster(problem_set):
 
 def rules(problem_set):
     """Return the file of the course's rules."""
-    return (
-        f"[{problem_set.name}]\n"
-        "due = 2026-11-20T23:59:00\n"
-        "grace_minutes = 15\n"
-        "percent_per_day = 10\n"
-        "days = 5\n\n"
-        f"[{problem_set.name}.due_for]\n"
-        '"Nguyễn, Thị Hà" = 2026-11-27T23:59:00\n\n'
-        f"[{problem_set.name}.handed_in]\n"
-        '"Bakker, Jan-Willem van der" = 2026-11-22T09:30:00\n'
-        '"Nguyễn, Thị Hà" = 2026-11-24T20:00:00\n'
-    )
+    due_for = {"Nguyễn, Thị Hà": "2026-11-27T23:59:00"}
+    handed_in = {"Bakker, Jan-Willem van der": "2026-11-22T09:30:00", "Nguyễn, Thị Hà": "2026-11-24T20:00:00"}
+    here = {person.name for person in CLASS}
+    lines = [f"[{problem_set.name}]", "due = 2026-11-20T23:59:00", "grace_minutes = 15"]
+    lines += ["percent_per_day = 10", "days = 5"]
+    for table, times in (("due_for", due_for), ("handed_in", handed_in)):
+        lines += ["", f"[{problem_set.name}.{table}]"]
+        lines += [f'"{name}" = {time}' for name, time in times.items() if name in here]
+    return "\n".join(lines) + "\n"
 
 
 def write_downloads(path, problem_set):
