@@ -209,6 +209,7 @@ def _raise(function, told, cells):
     name, text, line = told.get("type"), told.get("text"), told.get("line")
     name = name if type(name) is str and name in KNOWN else "Exception"
     error = _exception(name, _passed_on(function, text if type(text) is str else ""))
+    error.passed_on = True
     if not _is_line(line, cells):
         raise error
     index, number = line

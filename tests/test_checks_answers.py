@@ -247,6 +247,23 @@ def test_whatever_is_wrong_in_a_case_that_is_not_seen_no_digit_is_told(value, to
     assert caught.value.unseen.startswith("visits: expected another shape, got something else in a case")
 
 
+def test_of_an_error_only_what_was_passed_on_is_told_in_a_case_that_is_not_seen():
+    def sized():
+        return np.ones(2) @ np.ones(24)
+
+    def told():
+        error = TimeoutError("no end within 5 s")
+        error.passed_on = True
+        raise error
+
+    with pytest.raises(AssertionError, match="size 24") as caught:
+        checks.answer(sized, known=1.0)
+    assert caught.value.unseen.startswith("sized: expected an answer, got ValueError. Likely cause: line ")
+    with pytest.raises(AssertionError, match="no end within 5 s") as caught:
+        checks.answer(told, known=1.0)
+    assert "got TimeoutError: no end within 5 s" in caught.value.unseen
+
+
 def test_an_error_without_a_text_leaves_no_colon():
     def visits():
         raise ValueError

@@ -314,8 +314,13 @@ def _called(name, function, arguments):
             f"{name}: not written yet. Put your code in the place of `raise NotImplementedError()`"
         ) from None
     except Exception as error:
-        said = f"{type(error).__name__}: {error}".removesuffix(": ")
-        raise WrongAnswer(f"{name}: expected an answer, got {said}{because(_line(error))}") from error
+        kind, line = type(error).__name__, because(_line(error))
+        said = f"{kind}: {error}".removesuffix(": ")
+        # A text that nobody has passed on may hold the sizes of an instance.
+        unseen = said if getattr(error, "passed_on", False) else kind
+        raise WrongAnswer(
+            f"{name}: expected an answer, got {said}{line}", f"{name}: expected an answer, got {unseen}{line}"
+        ) from error
     if value is None:
         raise WrongAnswer(f"{name}: expected an answer, got None. Likely cause: the function has no `return`")
     return value
