@@ -84,7 +84,7 @@ class Student:
         """
         __tracebackhide__ = True
         if name in self._banned:
-            raise RuntimeError(self._banned[name])
+            raise _ended(self._banned[name])
         if self._process is None:
             self.run(self._until)
         self._in_time()
@@ -95,7 +95,7 @@ class Student:
             self._banned[name] = str(error)
             self.notes.append(f"when {name} was called, {error}")
             self._restart()
-            raise RuntimeError(str(error)) from None
+            raise _ended(str(error)) from None
 
     def afresh(self):
         """Return the same submission in a process of its own, within the time that is left."""
@@ -158,6 +158,13 @@ class Student:
         for seconds, is_over in ((most, used > most), (SLACK * most, time.monotonic() > self._deadline)):
             if is_over:
                 raise NotGraded(f"it took more than {seconds:g} s: {'; '.join(self.notes)}")
+
+
+def _ended(text):
+    """Return the exception that tells how the process ended, which the student is told."""
+    error = RuntimeError(text)
+    error.passed_on = True
+    return error
 
 
 def _is_late(raised):
