@@ -208,8 +208,7 @@ def _raise(function, told, cells):
     told = told if type(told) is dict else {}
     name, text, line = told.get("type"), told.get("text"), told.get("line")
     name = name if type(name) is str and name in KNOWN else "Exception"
-    error = _exception(name, _passed_on(function, text if type(text) is str else ""))
-    error.passed_on = True
+    error = readable(_exception(name, _passed_on(function, text if type(text) is str else "")))
     if not _is_line(line, cells):
         raise error
     index, number = line
@@ -236,6 +235,12 @@ SAID = {
         r"of pgtlab it calls what is not there when this set is graded"
     ),
 }
+
+
+def readable(error):
+    """Return an exception whose text a student may read, even of a case that is not seen."""
+    error.passed_on = True
+    return error
 
 
 def _passed_on(function, text):

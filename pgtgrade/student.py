@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from pgtgrade.judging import NotGraded
+from pgtgrade.judging import NotGraded, readable
 from pgtgrade.needed import CHECKS
 from pgtgrade.outputs import Outputs
 from pgtgrade.process import Ended, Process
@@ -84,7 +84,7 @@ class Student:
         """
         __tracebackhide__ = True
         if name in self._banned:
-            raise _ended(self._banned[name])
+            raise readable(RuntimeError(self._banned[name]))
         if self._process is None:
             self.run(self._until)
         self._in_time()
@@ -95,7 +95,7 @@ class Student:
             self._banned[name] = str(error)
             self.notes.append(f"when {name} was called, {error}")
             self._restart()
-            raise _ended(str(error)) from None
+            raise readable(RuntimeError(str(error))) from None
 
     def afresh(self):
         """Return the same submission in a process of its own, within the time that is left."""
@@ -158,13 +158,6 @@ class Student:
         for seconds, is_over in ((most, used > most), (SLACK * most, time.monotonic() > self._deadline)):
             if is_over:
                 raise NotGraded(f"it took more than {seconds:g} s: {'; '.join(self.notes)}")
-
-
-def _ended(text):
-    """Return the exception that tells how the process ended, which the student is told."""
-    error = RuntimeError(text)
-    error.passed_on = True
-    return error
 
 
 def _is_late(raised):

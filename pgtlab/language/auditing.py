@@ -55,7 +55,7 @@ class Audit:
         Without an objective: that which the step nearly climbs, as where a program adds 0.0001 to a divisor.
     gap : float
         How far the step is from that, as a share of its length; 0 where there is an objective, infinite where
-        none is within 5 per cent.
+        none is within 5 per cent, nor two together within 0.05.
     goal : str
         What one would want to climb: the mean reward, or, if the loss does not look at the rewards, minus
         the KL.
@@ -331,7 +331,7 @@ def _explained(steps, laws, rewards, distances):
     # Two together: a reward and a distance, as in rewards less beta times KL, or two distances.
     pairs = [*itertools.product(rewards, distances), *itertools.combinations(distances, 2)]
     sizes = [max(np.linalg.norm(step), 1e-300) for step in steps]
-    near = {1: (_NEAR, None), 2: (_NEAR, None)}
+    near = _NEAR, np.inf, None
     for several in (*single, *pairs):
         gradients = [np.stack([each.gradient(law) for each in several], -1) for law in laws]
         factors = np.array(
@@ -343,11 +343,11 @@ def _explained(steps, laws, rewards, distances):
         spread = np.ptp(factors, axis=0).max() / np.abs(factors).max()
         if gap <= _SAME and (len(several) == 1 or spread <= 1e-5):
             return name, factors, any(each.frozen for each in several), None, 0.0
-        if len(several) == 1 or spread <= _NEAR:
-            near[len(several)] = min(near[len(several)], (gap, name), key=lambda each: each[0])
-    # Of two a multiple of one is a case: they must come closer by far to be named.
-    gap, name = min(near.items(), key=lambda each: each[1][0] * 100 ** (each[0] - 1))[1]
-    return None, np.zeros((len(steps), 0)), False, name, gap if name else np.inf
+        # One is a case of two: two must come closer by far to be named.
+        counted = gap * 100 ** (len(several) - 1)
+        if counted < near[0] and (len(several) == 1 or spread <= _NEAR):
+            near = counted, gap, name
+    return None, np.zeros((len(steps), 0)), False, near[2], near[1]
 
 
 def _wrong_way(step, true):
@@ -364,21 +364,20 @@ def _wrong_way(step, true):
 
 def _nothing(step, n):
     words = f"The mean step is 0 at all {n} policies: the loss adds noise, and climbs nothing."
-    none = np.zeros((n, 0))
     return Audit(
-        0 * step,
-        None,
-        none,
-        False,
-        None,
-        np.inf,
-        "nothing",
-        np.zeros(n),
-        0.0,
-        True,
-        0 * step,
-        (0.0, 0.0),
-        words,
+        direction=0 * step,
+        objective=None,
+        factors=np.zeros((n, 0)),
+        frozen=False,
+        nearest=None,
+        gap=np.inf,
+        goal="nothing",
+        cosines=np.zeros(n),
+        asymmetry=0.0,
+        is_gradient=True,
+        family=0 * step,
+        slopes=(0.0, 0.0),
+        words=words,
     )
 
 

@@ -18,6 +18,7 @@ from pgtlab.language.updates import (
     group_mean,
     leave_one_out,
     raw,
+    sigmoid,
     standardised,
 )
 
@@ -79,27 +80,23 @@ _DISCOUNTED_REWARD = Objective(
 _BETA = 0.5
 
 
-def _sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
 def _pairs(law):
     """Chance of each pair under the reference, what a judge says of it, and beta times its log-ratios."""
     chance = law.ref_probs[:, :, None] * law.ref_probs[:, None, :]
     r, l = law.tree.rewards, law.l
-    return chance, _sigmoid(r[:, :, None] - r[:, None, :]), _BETA * (l[:, :, None] - l[:, None, :])
+    return chance, sigmoid(r[:, :, None] - r[:, None, :]), _BETA * (l[:, :, None] - l[:, None, :])
 
 
 def _likelihood(law, at):
     chance, judged, gap = _pairs(law)
-    said = judged * np.log(_sigmoid(gap)) + (1 - judged) * np.log(_sigmoid(-gap))
+    said = judged * np.log(sigmoid(gap)) + (1 - judged) * np.log(sigmoid(-gap))
     return float(law.tree.weights @ (chance * said).sum((1, 2)))
 
 
 def _likelihood_weights(law):
     # A score is pulled as the first of a pair and as the second, by the same amount.
     chance, judged, gap = _pairs(law)
-    return 2 * _BETA * (chance * (judged - _sigmoid(gap))).sum(2) / law.probs
+    return 2 * _BETA * (chance * (judged - sigmoid(gap))).sum(2) / law.probs
 
 
 _JUDGEMENTS = Objective(

@@ -524,7 +524,7 @@ class PreferenceUpdate(Update):
         l = ((log_probs - ref_log_probs) * mask).sum(-1)
         gap = self.beta * (l[..., 0] - l[..., 1])
         # -d/dgap of -[s log sigma(gap) + (1 - s) log sigma(-gap)] is s - sigma(gap).
-        pull = self.beta * (_sigmoid(rewards[..., 0] - rewards[..., 1]) - _sigmoid(gap))
+        pull = self.beta * (sigmoid(rewards[..., 0] - rewards[..., 1]) - sigmoid(gap))
         return np.stack([pull, -pull], axis=-1)[..., None] * mask
 
 
@@ -537,7 +537,7 @@ def _to_go(x):
     return x[..., ::-1].cumsum(-1)[..., ::-1]
 
 
-def _sigmoid(x):
+def sigmoid(x):
     return 0.5 * (1 + np.tanh(x / 2))
 
 
