@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
+from pgtlab import _validate
+
+_last = None
+
 
 def sure_ends(mdp, support, possible=None):
     """Return, at discount 1, the states from which the episode is sure to end; raise if the start is not.
 
     `support` (S, A) says which actions have a probability above 0, by which an end is reached; `possible`
-    which may lead away from it, where these are more: also those whose probability underflows.
+    which may lead away from it, where these are more: also those whose probability underflows. The last
+    answer is kept: a policy that climbs takes the same actions, with other probabilities, again and again.
     """
+    global _last
+    actions = support.tobytes(), None if possible is None else possible.tobytes()
+    known = _last
+    if known is None or known[0] is not mdp or known[1] != actions:
+        known = _last = mdp, actions, _validate.read_only(_sure_ends(mdp, support, possible))
+    return known[2]
+
+
+def _sure_ends(mdp, support, possible):
     can_end = _can_end(mdp, support)
     sources, targets = _edges(mdp, support if possible is None else possible)
     stuck = _first(reached(sources, targets, mdp.initial > 0) & ~can_end)

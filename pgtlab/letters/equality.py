@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from pgtlab.letters.fractions import Fractions, NotAFractionError, common, is_letter, lifted
+
 
 def equal(left, right):
     """Whether two expressions, or two matrices, are equal for all values of their symbols.
@@ -32,26 +34,37 @@ def equal(left, right):
     (True, False)
     """
     left, right = (sp.Matrix([side]) if not hasattr(side, "shape") else side for side in (left, right))
-    return left.shape == right.shape and all(_vanishes(each) for each in left - right)
+    if left.shape != right.shape:
+        return False
+    remainders, fractions = {}, Fractions()
+    return all(_same(*pair, remainders, fractions) for pair in zip(left, right, strict=True))
 
 
-def _vanishes(difference):
-    unknown = difference.atoms(AppliedUndef, sp.Derivative)
-    difference = difference.xreplace({each: sp.Dummy() for each in unknown})
+def _same(left, right, remainders, fractions):
+    if left == right:
+        return not left.has(sp.nan, sp.zoo, sp.oo, -sp.oo)
     try:
-        if _remainder(difference, {}) != 0:
+        if _remainder(left, remainders) != _remainder(right, remainders):
             return False
     except (ValueError, ZeroDivisionError):  # no such fraction, or one of its denominators is 0 there
         pass
     try:
-        # A fraction of polynomials with rational coefficients is 0 only if nothing is left of its numerator,
-        # once that is multiplied out.
-        return _fraction(difference, _ring(difference))[0] == 0
-    except ValueError:
-        # No such fraction: there are roots, exponentials or letters in an exponent.
-        numerator, _ = sp.fraction(sp.together(difference))
-        expanded = sp.expand(numerator)
-    return expanded == 0 or (not _is_not_0_somewhere(difference) and sp.simplify(difference) == 0)
+        one, other = _numerators(fractions(left), fractions(right))
+        if one == other or fractions.free:
+            return one == other
+    except ZeroDivisionError:  # one side has no value anywhere
+        return False
+    except NotAFractionError:
+        pass
+    difference = left - right
+    unknown = difference.atoms(AppliedUndef, sp.Derivative)
+    difference = difference.xreplace({each: sp.Dummy() for each in unknown})
+    return not _is_not_0_somewhere(difference) and sp.simplify(difference) == 0
+
+
+def _numerators(*fractions):
+    denominator = common(fractions)
+    return [lifted(each, *denominator) for each in fractions]
 
 
 #: A prime above all numbers that a proof writes down.
@@ -68,7 +81,7 @@ def _remainder(expression, known):
         return known[expression]
     if expression.is_Rational:
         value = expression.p * pow(expression.q, -1, _PRIME)
-    elif expression.is_Symbol:
+    elif is_letter(expression):
         value = 3 ** (len(known) + 40)
     elif expression.is_Add:
         value = sum(_remainder(each, known) for each in expression.args)
@@ -84,48 +97,6 @@ def _remainder(expression, known):
     else:
         raise ValueError
     return known.setdefault(expression, value % _PRIME)
-
-
-def _ring(expression):
-    # One letter more than the expression has: SymPy makes no ring without letters.
-    return sp.ring([sp.Dummy(), *sorted(expression.free_symbols, key=str)], sp.QQ)[0]
-
-
-def _fraction(expression, ring):
-    """Return numerator and denominator, a polynomial of the ring and the powers of some others in a dict.
-
-    The same as `sympy.together` and `expand`, but ten times as fast: the polynomials are multiplied out on
-    the way, and what the denominators have in common is seen by comparing their factors only.
-    """
-    if expression.is_Add:
-        parts = [_fraction(each, ring) for each in expression.args]
-        below = {}
-        for _, factors in parts:
-            below = {each: max(below.get(each, 0), factors.get(each, 0)) for each in below | factors}
-        above = ring.zero
-        for part, factors in parts:
-            above += part * _product({each: n - factors.get(each, 0) for each, n in below.items()}, ring)
-        return above, below
-    if expression.is_Mul:
-        above, below = ring.one, {}
-        for part, factors in (_fraction(each, ring) for each in expression.args):
-            above *= part
-            below = {each: below.get(each, 0) + factors.get(each, 0) for each in below | factors}
-        return above, below
-    if expression.is_Pow and expression.exp.is_Integer:
-        above, below = _fraction(expression.base, ring)
-        n = int(expression.exp)
-        if n > 0:
-            return above**n, {each: n * power for each, power in below.items()}
-        return _product(below, ring) ** -n, {above: -n}
-    return ring.from_expr(expression), {}
-
-
-def _product(powers, ring):
-    total = ring.one
-    for each, n in powers.items():
-        total *= each**n
-    return total
 
 
 def _is_not_0_somewhere(difference):
@@ -144,18 +115,15 @@ class Reduction:
 
     Attributes
     ----------
-    left, right : polynomial of a ring
-        The numerators.
-    below : tuple of (polynomial, int)
-        The factors of the denominator with their powers.
-    names : dict
-        For each symbol of the ring what stands for it: a symbol, a function or a derivative.
+    left, right : list of (dict, sympy.Rational)
+        The terms of the numerators: the powers of their letters, and the coefficient.
+    below : list of (list, int)
+        The factors of the denominator, as terms too, with their powers.
     """
 
-    left: object
-    right: object
-    below: tuple
-    names: dict
+    left: list
+    right: list
+    below: list
 
 
 def reduction(left, right):
@@ -172,18 +140,20 @@ def reduction(left, right):
         an exponent.
     """
     whole = sp.Tuple(left, right)
+    # Always in one order, so that the polynomials are written alike each time.
     unknown = sorted(whole.atoms(AppliedUndef, sp.Derivative), key=sp.default_sort_key)
-    # Names in the order of what they stand for, so that the polynomials are written alike each time.
-    names = {sp.Symbol(f"_{i:03}"): each for i, each in enumerate(unknown)}
-    whole = whole.xreplace({each: symbol for symbol, each in names.items()})
+    names = {f"_{i:03}": each for i, each in enumerate(unknown)}  # between capital and small letters
+    named = whole.xreplace({each: sp.Symbol(name) for name, each in names.items()})
+    names = {str(each): each for each in named.free_symbols} | names
+    fractions = Fractions(names[each] for each in sorted(names))
     try:
-        ring = _ring(whole)
-        (above, below), (other, factors) = (_fraction(each, ring) for each in whole)
-    except ValueError:
+        one, other = (fractions(each) for each in whole)
+    except NotAFractionError:
         return None
-    common = {each: max(below.get(each, 0), factors.get(each, 0)) for each in below | factors}
+    scale, below = common([one, other])
     left, right = (
-        part * _product({each: n - powers.get(each, 0) for each, n in common.items()}, ring)
-        for part, powers in ((above, below), (other, factors))
+        [(powers, sp.Rational(x, scale)) for powers, x in fractions.terms(lifted(each, scale, below))]
+        for each in (one, other)
     )
-    return Reduction(left, right, tuple((each, n) for each, n in common.items() if n), names)
+    factors = [(fractions.terms(dict(each)), n) for each, n in below.items() if n]
+    return Reduction(left, right, sorted(factors, key=lambda factor: (len(factor[0]), str(factor))))

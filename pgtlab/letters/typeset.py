@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import itertools
 import re
 
 import sympy as sp
@@ -248,8 +247,8 @@ def _difference(left, right):
         return [("difference", tex), ("simplified by the rules for powers, exponentials and logarithms", "0")]
     if not found.left:
         return [("difference", cut(left - right, _SIDE)), ("multiplied out, its terms cancel", "0")]
-    tex = f"{_polynomial(found.left, found.names)} - {_bracketed(_polynomial(found.right, found.names))}"
-    below = [_factor(each, n, found.names) for each, n in found.below]
+    tex = f"{_polynomial(found.left)} - {_bracketed(_polynomial(found.right))}"
+    below = [_factor(each, n) for each, n in found.below]
     if below:
         dots = r" \cdots" if len(below) > 3 else ""
         tex = rf"\frac{{{tex}}}{{{' '.join(below[:3])}{dots}}}"
@@ -264,18 +263,14 @@ def _bracketed(tex):
     return rf"\left({tex}\right)" if re.search(r"[+-]", tex) else tex
 
 
-def _polynomial(polynomial, names, room=_SIDE):
+def _polynomial(terms, room=_SIDE):
     """Return the first terms of a polynomial as LaTeX."""
-    symbols = [names.get(each, each) for each in polynomial.ring.symbols]
-    first = [
-        sp.Mul(factor, *(x**n for x, n in zip(symbols, powers, strict=True) if n))
-        for powers, factor in itertools.islice(polynomial.terms(), room)
-    ]
-    return _sum(first, room, len(polynomial))
+    first = [sp.Mul(factor, *(x**n for x, n in powers.items())) for powers, factor in terms[:room]]
+    return _sum(first, room, len(terms))
 
 
-def _factor(polynomial, n, names):
-    tex = _polynomial(polynomial, names, _SIDE // 2)
+def _factor(terms, n):
+    tex = _polynomial(terms, _SIDE // 2)
     if n == 1:
         return _bracketed(tex)
     return rf"\left({tex}\right)^{{{n}}}" if re.search(r"[+^-]", tex) else f"{tex}^{{{n}}}"

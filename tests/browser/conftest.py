@@ -262,28 +262,32 @@ def seen(request, open_page, book):
 
 
 # The same question is asked once: of the words of one kind in a piece of code the longest keeps its colour,
-# since axe does not judge single letters, and formulas lose their strokes, which have neither text nor name.
-# Returns what puts the page back.
+# since axe does not judge single letters, and formulas lose their strokes, which have neither text nor name,
+# and the tags within what is read aloud. Returns what puts the page back.
 ONCE = """() => {
-  const blocks = [...document.querySelectorAll(".highlight, mjx-container > svg")].map(block => {
-    const kept = block.cloneNode(false);
-    kept.append(...block.childNodes);
-    if (block.matches("svg")) return [block, kept];
-    const shown = kept.cloneNode(true);  // changed before it is in the page, where each change is styled
-    const words = [...shown.querySelectorAll("span[class]")].filter(word => !word.firstElementChild);
+  const shown = { ".highlight": block => {
+    const copy = block.cloneNode(true);  // changed before it is in the page, where each change is styled
+    const words = [...copy.querySelectorAll("span[class]")].filter(word => !word.firstElementChild);
     const longest = {};
     for (const word of [...words].sort((a, b) => a.textContent.length - b.textContent.length))
       longest[word.className] = word;
     for (const word of words) if (longest[word.className] !== word) word.replaceWith(...word.childNodes);
-    block.append(...shown.childNodes);
-    return [block, kept];
-  });
+    return copy.childNodes;
+  }, "mjx-container > svg": () => [], "mjx-assistive-mml > math": math => [math.textContent] };
+  const blocks = Object.entries(shown).flatMap(([kind, less]) =>
+    [...document.querySelectorAll(kind)].map(block => {
+      const now = less(block), kept = block.cloneNode(false);
+      kept.append(...block.childNodes);
+      block.append(...now);
+      return [block, kept];
+    }));
   return () => blocks.forEach(([block, kept]) => block.replaceChildren(...kept.childNodes));
 }"""
 
 
-# One element for each kind of text: its colour, size, weight and shadow, and all that lies behind it. The
-# contrast of the others is the same, and asking for it is what takes longest.
+# One element for each kind of text: its colour, size, weight and shadow, and all that lies behind it; and one link
+# for each kind of link in a kind of text. The contrast of the others is the same, and asking for it is what takes
+# longest.
 KINDS = """() => {
   const behind = new Map([[null, ""]]);
   const ground = element => {
@@ -295,33 +299,45 @@ KINDS = """() => {
     }
     return behind.get(element);
   };
-  const kinds = new Map();
-  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
-    const element = text.parentElement;
-    if (text.data.trim().length < 2 || !element.getClientRects().length) continue;
+  const text = element => {
     const { color, fontSize, fontWeight, textShadow } = getComputedStyle(element);
-    const kind = [color, fontSize, fontWeight, textShadow, ground(element)].join();
-    if (!kinds.has(kind)) kinds.set(kind, element);
+    return [color, fontSize, fontWeight, textShadow, ground(element)].join();
+  };
+  const kinds = new Map();
+  const add = (kind, element) => kinds.has(kind) || kinds.set(kind, element);
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let each = texts.nextNode(); each; each = texts.nextNode()) {
+    const element = each.parentElement;
+    if (each.data.trim().length > 1 && element.getClientRects().length) add(text(element), element);
   }
-  return [...kinds.values()];
+  for (const link of document.links) {
+    if (!link.getClientRects().length) continue;
+    // What marks it off from the words round it: a line below, a border, another font.
+    const { textDecorationLine, borderBottom, fontStyle, fontFamily } = getComputedStyle(link);
+    const around = link.parentElement.closest("p, li, td, dd, dt, div, article, nav, footer");
+    const beside = [...around.childNodes].some(each => !each.contains(link) && each.textContent.trim());
+    const own = [text(link), textDecorationLine, borderBottom, fontStyle, fontFamily, beside];
+    const parts = [...link.children].map(each => getComputedStyle(each).textDecorationLine);
+    add(["link", ...own, ...parts, text(around), getComputedStyle(around).display].join(), link);
+  }
+  return [...new Set(kinds.values())];
 }"""
 
 
 # Each node with the number of the piece of code in which it lies, -1 for none.
 AXE = """async ([once, kinds, colours]) => {
   const restore = eval(once);
-  const rules = { "label-content-name-mismatch": { enabled: true } };
   const options = { resultTypes: ["violations"], elementRef: true };
-  let violations;
+  const ofColour = ["color-contrast", "link-in-text-block"];
+  const rules = { "label-content-name-mismatch": { enabled: true } };
+  const violations = [];
+  const ask = async (context, more) => violations.push(...(await axe.run(context, { ...options, ...more })).violations);
   if (kinds) {
-    rules["color-contrast"] = { enabled: false };
     const include = eval(kinds);
-    const rest = colours ? { runOnly: ["link-in-text-block"] } : { rules };
-    ({ violations } = await axe.run({ ...rest, ...options }));
-    const contrast = { runOnly: ["color-contrast"], ...options };
-    violations.push(...(await axe.run({ include }, contrast)).violations);
-  } else ({ violations } = await axe.run({ rules, ...options }));
+    for (const rule of ofColour) rules[rule] = { enabled: false };
+    await ask({ include }, { runOnly: ofColour });
+    if (!colours) await ask(document, { rules });
+  } else await ask(document, { rules });
   const blocks = [...document.querySelectorAll(".highlight")];
   for (const node of violations.flatMap(each => each.nodes)) {
     node.block = blocks.indexOf(node.element.closest(".highlight"));
