@@ -21,6 +21,7 @@ import pgtlab
 from pgtlab import gallery, letters
 from pgtlab.letters import FURTHER_PROOFS, GALLERY_PROOFS, PROOFS, Line, Proof, equal, over_actions, typeset
 from pgtlab.letters.equality import reduction
+from pgtlab.letters.fractions import Fractions, NotAFractionError
 from tests.problems import exactly, random_problem
 
 #: How many numbered formulas each slide has.
@@ -645,6 +646,17 @@ def test_numbers_with_a_point_and_high_powers_are_left_to_sympy():
     assert not equal(0.5 * x, x / 3)
     assert equal(x**1001 * x, x**1002)
     assert not equal(x**1001 * x, x**1003)
+    assert reduction((x + 1) ** 1001, x) is None
+    with pytest.raises(NotAFractionError):
+        Fractions([x])(sp.Symbol("y"))
+
+
+def test_what_comes_to_a_number_once_multiplied_out_is_divided_by():
+    x = sp.Symbol("x")
+    minus_two = (x + 1) ** 2 - x**2 - 2 * x - 3
+    assert equal(1 / minus_two, sp.Rational(-1, 2))
+    assert equal(x / minus_two**3, -x / 8)
+    assert not equal(1 / minus_two, sp.Rational(1, 2))
 
 
 @pytest.mark.parametrize("seed", range(40))
