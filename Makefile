@@ -54,7 +54,7 @@ test-notebooks: $(VENV)/.test-installed  ## run nbval on every notebook: each st
 
 test-browser: $(VENV)/.test-installed  ## read the built book in Chromium (build it first)
 	@test -f _build/html/index.html || { echo 'There is no book in _build/html yet: run `make book` first.' >&2; exit 1; }
-	$(STAGE) 'book in a browser' $(PYTEST) -m browser --dist loadgroup $(PYTEST_FLAGS) \
+	$(STAGE) 'book in a browser' $(PYTEST) -m browser --dist loadscope $(PYTEST_FLAGS) \
 	    --ignore=tests/browser/lite --ignore=tests/browser/live tests/browser
 
 test-live: $(VENV)/.test-installed $(VENV)/pyodide/pyodide-lock.json  ## run every cell in its page in Chromium (build the book first)

@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import shutil
 import statistics
 import sys
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 sys.path.append(str(Path(__file__).parent))
 from with_pyodide import compiled_pyodide, pyodide, serve_lite  # noqa: F401
@@ -67,10 +69,19 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            for visited in {"seen", "walked"} & set(
-                item.fixturenames
-            ):  # by one process, which asks all of it
-                item.add_marker(pytest.mark.xdist_group(f"{visited} {item.callspec.id}"))
+
+
+class PageScheduling(LoadScopeScheduling):
+    """Gives all tests that share a visit to a page to one process."""
+
+    def _split_scope(self, nodeid):
+        found = re.search(r"\[(\S+\.html(?: \(.+\))?)\]$", nodeid)
+        return found[1] if found else nodeid
+
+
+def pytest_xdist_make_scheduler(config, log):
+    if config.getoption("dist") == "loadscope":
+        return PageScheduling(config, log)
 
 
 def reader_pages():
@@ -250,10 +261,16 @@ def visit(open_page):
         each.page.context.close()
 
 
+visited = set()
+
+
 @pytest.fixture(scope="session")
 def seen(request, open_page, book):
     """A page on one visit, which all tests share that only look."""
     path, how = request.param
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.param not in visited, f"{path} is visited twice: its tests must follow one another"
+    visited.add(request.param)
     folder = request.getfixturevalue("samples")[0] if path == SAMPLES else book
     made = open_page(folder, path, **VISITS[how])
     made.page.wait_for_timeout(300)  # what scripts fetch after loading
@@ -285,9 +302,9 @@ ONCE = """() => {
 }"""
 
 
-# One element for each kind of text: its colour, size, weight and shadow, and all that lies behind it; and one link
-# for each kind of link in a kind of text. The contrast of the others is the same, and asking for it is what takes
-# longest.
+# One element for each kind of text, by its colour, size, weight and shadow and all that lies behind it, and
+# one link for each kind of link in a kind of text. The contrast of the others is the same, and asking for it
+# is what takes longest.
 KINDS = """() => {
   const behind = new Map([[null, ""]]);
   const ground = element => {
@@ -331,7 +348,9 @@ AXE = """async ([once, kinds, colours]) => {
   const ofColour = ["color-contrast", "link-in-text-block"];
   const rules = { "label-content-name-mismatch": { enabled: true } };
   const violations = [];
-  const ask = async (context, more) => violations.push(...(await axe.run(context, { ...options, ...more })).violations);
+  const ask = async (context, more) => {
+    violations.push(...(await axe.run(context, { ...options, ...more })).violations);
+  };
   if (kinds) {
     const include = eval(kinds);
     for (const rule of ofColour) rules[rule] = { enabled: false };

@@ -309,6 +309,67 @@ def test_a_drag_is_drawn_once_a_frame(samples, visit):
 # --- for everyone ---------------------------------------------------------------------------------------
 
 
+def a_moment(page):
+    """Let the page draw."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+
+
+def moved_by_keyboard(page):
+    """Move every slider of a page by its keys, and look at what it says."""
+    for root in page.query_selector_all(".pgt-explore"):
+        figure = root.query_selector("[role=img]")
+        for slider in root.query_selector_all("input[type=range]"):
+            last = slider.get_attribute("max")
+            slider.focus()
+            for key, expected in (("Home", "0"), ("ArrowRight", "1"), ("End", last), ("ArrowLeft", None)):
+                before = slider.get_attribute("aria-valuetext")
+                slider.press(key)
+                a_moment(page)
+                value = slider.input_value()
+                assert value == (expected or str(int(last) - 1))
+                text = slider.get_attribute("aria-valuetext")
+                assert key == "Home" or text != before
+                assert slider.evaluate("input => input.nextElementSibling.value") == text
+                assert f"= {text}" in figure.get_attribute("aria-label")
+
+
+def put_on_paper(page):
+    """Move a slider, print the page, look at what stands where the sliders were, and put the page back."""
+    for root in page.locator(".pgt-explore").all():
+        assert not root.locator(".pgt-explore-values").is_visible()
+        assert root.locator(".pgt-explore-controls").is_visible()
+    slider = page.locator(".pgt-explore input").first
+    slider.focus()
+    slider.press("End")
+    text = slider.get_attribute("aria-valuetext")
+    a_moment(page)
+    page.emulate_media(media="print")
+    for root in page.locator(".pgt-explore").all():
+        assert root.locator(".pgt-explore-figure svg").is_visible()
+        assert not root.locator(".pgt-explore-controls").is_visible()
+        assert not root.locator(".pgt-explore-note").is_visible()
+        assert root.locator(".pgt-explore-values").is_visible()
+    assert f"= {text}" in page.locator(".pgt-explore-values").first.inner_text()
+    page.emulate_media(media="screen")
+
+
+@pytest.mark.parametrize("look", [moved_by_keyboard, put_on_paper])
+def test_the_sliders_of_figures_of_all_kinds(samples, visit, look):
+    seen = visit(samples[0], "figures.html")
+    look(seen.page)
+    assert seen.errors == []
+
+
+def test_the_keyboard_moves_the_sliders(walked):
+    seen, _ = walked
+    moved_by_keyboard(seen.page)
+    assert seen.errors == []
+
+
+def test_on_paper_the_values_stand_in_place_of_the_sliders(walked):
+    put_on_paper(walked[0].page)
+
+
 @pytest.fixture(params=["samples", "book"])
 def figure_page(request, samples, visit):
     """Opens the page of samples, and each page of the book that has figures."""
@@ -321,28 +382,6 @@ def figure_page(request, samples, visit):
     if not pages:
         pytest.skip("no page of the book has an explore figure")
     return lambda **options: [visit(book, path.relative_to(book).as_posix(), **options) for path in pages]
-
-
-def test_the_keyboard_moves_the_sliders(figure_page):
-    for seen in figure_page():
-        for root in seen.page.query_selector_all(".pgt-explore"):
-            figure = root.query_selector("[role=img]")
-            for slider in root.query_selector_all("input[type=range]"):
-                last = slider.get_attribute("max")
-                slider.focus()
-                for key, expected in (("Home", "0"), ("ArrowRight", "1"), ("End", last), ("ArrowLeft", None)):
-                    before = slider.get_attribute("aria-valuetext")
-                    slider.press(key)
-                    seen.page.evaluate(
-                        "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
-                    )
-                    value = slider.input_value()
-                    assert value == (expected or str(int(last) - 1))
-                    text = slider.get_attribute("aria-valuetext")
-                    assert key == "Home" or text != before
-                    assert slider.evaluate("input => input.nextElementSibling.value") == text
-                    assert f"= {text}" in figure.get_attribute("aria-label")
-        assert seen.errors == []
 
 
 @pytest.mark.on("phone", pages="explore_page", samples=True)
@@ -383,7 +422,7 @@ def test_without_scripts_the_figure_stands_and_the_page_says_what_is_missing(fig
 
 
 def test_an_old_browser_says_so_and_shows_no_dead_sliders(figure_page):
-    for seen in figure_page(before=["delete window.DecompressionStream"]):
+    for seen in figure_page(before=["delete window.DecompressionStream"], settle=False):
         for root in seen.page.locator(".pgt-explore").all():
             note = root.locator(".pgt-explore-note")
             assert note.is_visible()
@@ -391,25 +430,6 @@ def test_an_old_browser_says_so_and_shows_no_dead_sliders(figure_page):
             assert not root.locator(".pgt-explore-controls").is_visible()
             assert root.locator(".pgt-explore-figure svg").is_visible()
         assert seen.errors == []
-
-
-def test_on_paper_the_values_stand_in_place_of_the_sliders(figure_page):
-    for seen in figure_page():
-        for root in seen.page.locator(".pgt-explore").all():
-            assert not root.locator(".pgt-explore-values").is_visible()
-            assert root.locator(".pgt-explore-controls").is_visible()
-        slider = seen.page.locator(".pgt-explore input").first
-        slider.focus()
-        slider.press("End")
-        text = slider.get_attribute("aria-valuetext")
-        seen.page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
-        seen.page.emulate_media(media="print")
-        for root in seen.page.locator(".pgt-explore").all():
-            assert root.locator(".pgt-explore-figure svg").is_visible()
-            assert not root.locator(".pgt-explore-controls").is_visible()
-            assert not root.locator(".pgt-explore-note").is_visible()
-            assert root.locator(".pgt-explore-values").is_visible()
-        assert f"= {text}" in seen.page.locator(".pgt-explore-values").first.inner_text()
 
 
 @pytest.mark.on("desktop", "desktop, dark", pages="explore_page", samples=True)
