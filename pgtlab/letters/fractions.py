@@ -1,6 +1,6 @@
 """Owns fractions of polynomials with whole coefficients, multiplied out.
 
-SymPy's `together` and `expand` come to the same, twenty times as slowly. A polynomial is a dict here, and the
+SymPy's `together` and `expand` come to the same, and take far longer. A polynomial is a dict here, and the
 powers of all letters of a term are one whole number, its key: each letter has `_BITS` bits of it, so that the
 key of a product is the sum of the keys.
 """

@@ -79,6 +79,7 @@ class PageScheduling(LoadScopeScheduling):
         return found[1] if found else nodeid
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     if config.getoption("dist") == "loadscope":
         return PageScheduling(config, log)
@@ -269,7 +270,7 @@ def seen(request, open_page, book):
     """A page on one visit, which all tests share that only look."""
     path, how = request.param
     if "PYTEST_XDIST_WORKER" in os.environ:
-        assert request.param not in visited, f"{path} is visited twice: its tests must follow one another"
+        assert request.param not in visited, f"{path} is visited twice: run with --dist loadscope"
     visited.add(request.param)
     folder = request.getfixturevalue("samples")[0] if path == SAMPLES else book
     made = open_page(folder, path, **VISITS[how])

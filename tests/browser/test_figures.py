@@ -422,7 +422,7 @@ def test_without_scripts_the_figure_stands_and_the_page_says_what_is_missing(fig
 
 
 def test_an_old_browser_says_so_and_shows_no_dead_sliders(figure_page):
-    for seen in figure_page(before=["delete window.DecompressionStream"], settle=False):
+    for seen in figure_page(before=["delete window.DecompressionStream"]):
         for root in seen.page.locator(".pgt-explore").all():
             note = root.locator(".pgt-explore-note")
             assert note.is_visible()
