@@ -35,7 +35,7 @@ KEPT_METADATA = {"pgtgrade"}  # what a problem set says of itself
 CELL_METADATA = {"tags", "mystnb", "nbgrader"}
 DROPPED = ("image/", "application/vnd.jupyter.widget")
 # Pages of checks and of proofs, whose text is stored: it says what holds, and fails where it does not.
-SHOWN = ('<details class="pgt-check">', '<div class="pgt-proof ')
+SHOWN = ('<details class="pgt-check', '<div class="pgt-proof ')
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -1,4 +1,4 @@
-// A cell that does nothing but check is one line: its code and its numbers, or the steps of a proof, unfold together.
+// A cell that does nothing but check is one line a check: its code and its numbers, or the steps of a proof, unfold together.
 (() => {
   for (const cell of document.querySelectorAll("article div.cell.tag_audit")) {
     const folds = [...cell.querySelectorAll("details.pgt-check, div.pgt-proof")];
@@ -10,6 +10,7 @@
         const steps = fold.querySelectorAll("ol > li").length;
         line.textContent = `${fold.querySelector(".pgt-proof-title").textContent} with letters, in ${steps} step${steps > 1 ? "s" : ""}`;
       } else {
+        line.classList.toggle("pgt-caught", fold.matches(".pgt-caught"));
         line.textContent = fold.querySelector("summary").textContent;
         fold.replaceWith(...fold.querySelectorAll("pre"));
       }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import textwrap
 
 import numpy as np
@@ -13,6 +14,9 @@ from pgtlab.checks import fold
 
 #: Characters in a printed line; a page of the book shows as many without scrolling.
 _LINE = 76
+
+#: How far two sides are apart, in the message of a check that failed: it unfolds.
+_HOW_FAR = re.compile(r": they (?:differ|are)\b.*?(?=\. Likely cause: |$)", re.DOTALL)
 
 #: Characters of a side that still stands in the one line on a page.
 _SHORT = 28
@@ -65,7 +69,7 @@ def agree(*, within=1e-10, cause=None, **sides):
 
 @contextlib.contextmanager
 def caught():
-    """Run a check that must fail, and print how it failed.
+    """Run a check that must fail, and show how it failed: in a notebook a line that unfolds.
 
     Raises
     ------
@@ -82,7 +86,8 @@ def caught():
     try:
         yield
     except AssertionError as error:
-        print(textwrap.fill(f"caught: {error}", _LINE))
+        message = f"caught: {error}"
+        fold.show(_HOW_FAR.sub("", message), textwrap.fill(message, _LINE), failed=True)
     else:
         raise AssertionError(
             "the check passed; expected it to fail. Likely cause: on this problem the mistake does not show"

@@ -15,20 +15,23 @@ class Fold:
         What stands on the page.
     text : str
         What unfolds; the whole of it, so that it may stand without the line.
+    failed : bool
+        Whether it is a check that was meant to fail, and did.
     """
 
-    def __init__(self, line, text):
-        self._line, self._text = line, text
+    def __init__(self, line, text, *, failed=False):
+        self._line, self._text, self._failed = line, text, failed
 
     def __repr__(self):
         return self._text
 
     def _repr_html_(self):
         line, text = html.escape(self._line), html.escape(self._text)
-        return f'<details class="pgt-check"><summary>{line}</summary><pre>{text}</pre></details>'
+        kind = "pgt-check pgt-caught" if self._failed else "pgt-check"
+        return f'<details class="{kind}"><summary>{line}</summary><pre>{text}</pre></details>'
 
 
-def show(line, text):
+def show(line, text, *, failed=False):
     """Display a fold where there is a notebook to display it, and print the whole text elsewhere."""
     ipython = sys.modules.get("IPython")
     if ipython is None or ipython.get_ipython() is None:
@@ -36,7 +39,7 @@ def show(line, text):
         return
     from IPython.display import display
 
-    display(Fold(line, text))
+    display(Fold(line, text, failed=failed))
 
 
 def listed(words):
