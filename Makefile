@@ -28,7 +28,7 @@ PYTEST = $(PY) -m pytest -p tools.times --numprocesses $(WORKERS)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:                # each stage takes all cores itself
-.PHONY: help book pdf test test-unit test-notebooks test-browser test-live test-lite times setup-time notebooks lint format serve lab grading bench mutants mutants-chapters pyodide lock clean
+.PHONY: help book pdf test test-unit test-notebooks test-browser test-live test-lite test-libraries times setup-time notebooks lint format serve lab grading bench mutants mutants-chapters pyodide lock clean
 
 help:  ## say what there is to make
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,11 @@ test-live: $(VENV)/.test-installed $(VENV)/pyodide/pyodide-lock.json  ## run eve
 test-lite: $(VENV)/.test-installed $(VENV)/pyodide/pyodide-lock.json  ## run every notebook in Chromium (build the book first)
 	@test -f _build/html/index.html || { echo 'There is no book in _build/html yet: run `make book` first.' >&2; exit 1; }
 	$(STAGE) 'notebooks in a browser' $(PYTEST) -m browser --maxschedchunk 1 $(PYTEST_FLAGS) tests/browser/lite
+
+# In an environment of its own: PyTorch and the rest are no business of the book's. With LIBRARIES_PIP_FLAGS pip may
+# be told where a build of PyTorch without CUDA lies.
+test-libraries: $(VENV)/libraries/.installed  ## hold returns and losses against rlax, Stable-Baselines3 and TRL (2 GB)
+	PGT_LIBRARIES=all $(STAGE) libraries $(VENV)/libraries/bin/python -m pytest -p tools.times $(PYTEST_FLAGS) tests/test_against_libraries.py
 
 times: $(VENV)/.book-installed  ## say what each stage took when it last ran, and the slowest fifty tests
 	$(PY) tools/times.py $(TIMES_FLAGS)
@@ -156,6 +161,13 @@ $(VENV)/.pdf-installed: requirements-pdf.txt $(VENV)/.book-installed
 $(VENV)/.test-installed: requirements-test.txt $(VENV)/.grading-installed
 	@echo 'Installing the packages of the tests into $(VENV).'
 	@$(call install,--requirement requirements-test.txt)
+	@touch $@
+
+$(VENV)/libraries/.installed: tests/libraries.txt requirements-test.txt | $(PY)
+	@echo 'Installing rlax, Stable-Baselines3 and TRL into $(VENV)/libraries: a minute, about 2 GB.'
+	@$(PYTHON) -m venv --clear $(VENV)/libraries
+	@$(VENV)/libraries/bin/pip install --quiet $(LIBRARIES_PIP_FLAGS) "$$(grep '^torch==' $<)"
+	@$(VENV)/libraries/bin/pip install --quiet --requirement $< pytest hypothesis --editable .
 	@touch $@
 
 $(VENV)/pyodide/pyodide-lock.json: tests/browser/lite/pyodide.txt tests/browser/lite/pyodide.py | $(PY)

@@ -1,13 +1,15 @@
 """What people run, held against `pgtlab`: rlax, Stable-Baselines3 and TRL, their own functions called.
 
-They weigh more than all else that the tests need, and are no part of it: `pip install` as `WAY` says, and
-these tests run. What a library is asked for is what its training does, on random inputs: no line of it is
-written down here a second time.
+They weigh more than all else that the tests need, and have an environment of their own: `make test-libraries`
+makes it, and asks that none be missing. What a library is asked for is what its training does, on random
+inputs: no line of it is written down here a second time.
 """
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import os
 import warnings
 from collections import defaultdict
 from types import SimpleNamespace
@@ -45,7 +47,7 @@ from pgtlab.language import (
 from pgtlab.language.updates import ESTIMATORS
 from tests.problems import random_problem
 
-WAY = "pip install rlax stable-baselines3 trl"
+WAY = "`make test-libraries` installs it"
 
 #: Discounts and lambdas, their extremes among them.
 EXTREMES = (0.0, 0.5, 0.97, 1.0)
@@ -58,6 +60,8 @@ SHAPES = ((1, 1), (2, 3), (7, 1), (40, 5))
 def library(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        if os.environ.get("PGT_LIBRARIES") == "all":
+            return importlib.import_module(name)
         return pytest.importorskip(name, reason=f"{name} is not installed, nothing to hold against: {WAY}")
 
 
@@ -76,7 +80,7 @@ def record(shape, seed=0):
 @pytest.fixture
 def rlax():
     """The library, in float64, each function of it over columns."""
-    found, jax = library("rlax"), pytest.importorskip("jax")
+    found, jax = library("rlax"), library("jax")
     with jax.enable_x64(True):
         yield SimpleNamespace(jax=jax, np=jax.numpy, of=found)
 

@@ -33,6 +33,7 @@ SHARES = {
     "install": (240, 0),
     "lint": (15, 0),
     "unit tests": (550, 2),
+    "libraries": (120, 0),
     "notebooks": (20, 6),
     "notebooks, as on another processor": (20, 6),
     "book": (60, 8),
