@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -245,6 +246,12 @@ def test_a_name_that_no_cell_above_binds_is_not_there():
     error = page.run(0)["error"]
     assert (error["name"], error["line"]) == ("NameError", 1)
     assert "A cell further down binds late" in error["hint"]
+
+
+def test_what_is_here_already_is_not_fetched(monkeypatch):
+    monkeypatch.setitem(sys.modules, "IPython", ModuleType("IPython"))
+    page = Run("import not_here.part\nfrom IPython.display import display", "display(not_here)")
+    assert page.notebook.plan("1")["modules"] == ["not_here.part"]
 
 
 def test_code_behind_a_cell_sees_it_and_is_seen_by_none():
