@@ -98,7 +98,7 @@ class Notebook:
         return hidden
 
     def plan(self, id: str) -> dict[str, list[str]]:
-        """The cells that have to run now for one, which is the last, and what they import that is not here yet.
+        """The cells that have to run now for one, which is the last, and what is imported and not here yet.
 
         IPython is here, as a small one of ours: the whole of it would be 5 MB more.
         """
