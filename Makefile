@@ -167,7 +167,7 @@ $(VENV)/libraries/.installed: tests/libraries.txt requirements-test.txt | $(PY)
 	@echo 'Installing rlax, Stable-Baselines3 and TRL into $(VENV)/libraries: a minute, about 2 GB.'
 	@$(PYTHON) -m venv --clear $(VENV)/libraries
 	@$(VENV)/libraries/bin/pip install --quiet $(LIBRARIES_PIP_FLAGS) "$$(grep '^torch==' $<)"
-	@$(VENV)/libraries/bin/pip install --quiet --requirement $< pytest hypothesis --editable .
+	@$(VENV)/libraries/bin/pip install --quiet --requirement $< pytest hypothesis
 	@touch $@
 
 $(VENV)/pyodide/pyodide-lock.json: tests/browser/lite/pyodide.txt tests/browser/lite/pyodide.py | $(PY)

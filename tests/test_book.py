@@ -124,7 +124,7 @@ def shown_lines(cell):
         return len(re.search(r"BEGIN SOLUTION\n(.*?)\n *### END", source, re.DOTALL)[1].splitlines()), 16
     if part.get("grade_id", "").startswith("check-"):  # the mistakes that it knows take a line or three each
         return len(source.splitlines()), 60
-    return len(source.splitlines()), 12
+    return len(source.splitlines()), 24 if "audit" in tags(cell) else 12  # a check is a line that unfolds
 
 
 @each_notebook

@@ -113,7 +113,9 @@ def write_wheel(name: str, folder: Path) -> None:
     about = f"{stem(name)}.dist-info"
     tag = "Wheel-Version: 1.0\nGenerator: pgtlab\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     files = {inside: path.read_bytes() for inside, path in sorted(package_files(distribution).items())}
-    files[f"{about}/METADATA"] = distribution.read_text("METADATA").encode()
+    # What `pip install --editable` leaves beside the package has it under its older name.
+    described = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO")
+    files[f"{about}/METADATA"] = described.encode()
     files[f"{about}/WHEEL"] = tag.encode()
     lines = [f"{inside},sha256={digest(data)},{len(data)}" for inside, data in files.items()]
     record = f"{about}/RECORD"
