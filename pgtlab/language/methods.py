@@ -188,7 +188,7 @@ METHODS = (
     Method(
         "k3 with the ratio, by answer",
         r"u\,l",
-        "Shah 2025",
+        "worked out here",
         KLUpdate("k3", ratio="answer"),
         1,
     ),
