@@ -163,11 +163,11 @@ $(VENV)/.test-installed: requirements-test.txt $(VENV)/.grading-installed
 	@$(call install,--requirement requirements-test.txt)
 	@touch $@
 
-$(VENV)/libraries/.installed: tests/libraries.txt requirements-test.txt | $(PY)
+$(VENV)/libraries/.installed: tests/libraries.txt requirements-test.txt $(VENV)/.book-installed
 	@echo 'Installing rlax, Stable-Baselines3 and TRL into $(VENV)/libraries: a minute, about 2 GB.'
-	@$(PYTHON) -m venv --clear $(VENV)/libraries
+	@$(PY) -m venv --clear $(VENV)/libraries
 	@$(VENV)/libraries/bin/pip install --quiet $(LIBRARIES_PIP_FLAGS) "$$(grep '^torch==' $<)"
-	@$(VENV)/libraries/bin/pip install --quiet --requirement $< pytest hypothesis
+	@$(VENV)/libraries/bin/pip install --quiet --requirement $< --constraint requirements-test.txt pytest hypothesis
 	@touch $@
 
 $(VENV)/pyodide/pyodide-lock.json: tests/browser/lite/pyodide.txt tests/browser/lite/pyodide.py | $(PY)

@@ -980,6 +980,24 @@ def test_in_a_notebook_an_agreement_is_one_line_that_unfolds(sides, line, displa
     assert capsys.readouterr().out == f"{fold!r}\n"
 
 
+@pytest.mark.parametrize(
+    ("cause", "line"),
+    [
+        ("counted twice", "caught: a[1] is 2 but b[1] is 4. Likely cause: counted twice"),
+        (None, "caught: a[1] is 2 but b[1] is 4"),
+    ],
+)
+def test_in_a_notebook_a_mistake_that_is_caught_is_one_line_too(cause, line, displayed):
+    with checks.caught():
+        checks.agree(a=[1.0, 2.0], b=[1.0, 4.0], cause=cause)
+    (fold,) = displayed
+    page = fold._repr_html_()
+    assert f'<details class="pgt-check pgt-caught"><summary>{line}</summary>' in page
+    whole = " ".join(repr(fold).split())
+    assert whole.startswith("caught: a[1] is 2 but b[1] is 4: they differ by 2, more than 1e-10")
+    assert html.escape(repr(fold)) in page
+
+
 def test_in_a_notebook_what_is_wrong_still_fails(displayed):
     with pytest.raises(AssertionError, match="a is 1 but b is 2"):
         checks.agree(a=1.0, b=2.0)
