@@ -101,7 +101,7 @@ get_ipython().execution_count -= 1
     const request = { code: WARM, silent: true, store_history: false, stop_on_error: false };
     const { done } = kernel.requestExecute(request);
     document.documentElement.dataset.pgtWarm = "asked for"; // a cell that is run now comes after it
-    await done;
+    return (await done).content;
   };
 
   // A browser that blocks the data of sites throws at the question. The page then opens no notebook and starts no
@@ -135,7 +135,7 @@ get_ipython().execution_count -= 1
         } else if (data?.id && data.type && !started) { // the answer to the page's request to start
           started = true;
           if (data.name === "throw") failed(sentence(data.value?.value?.message));
-          else warmed.then(ready);
+          else warmed.then(reply => reply.status === "ok" ? ready() : failed(sentence(reply.evalue)));
         }
       });
     }
