@@ -96,15 +96,27 @@ def reduce(needs=CHECKS):
     there = rooms(needs)
     for room in there:
         importlib.import_module(f"pgtlab.{room}")
-    whole = {name: sys.modules.pop(name) for name in list(sys.modules) if f"{name}.".startswith("pgtlab.")}
-    spec = importlib.util.spec_from_file_location("pgtlab", thin.__file__, submodule_search_locations=[])
+    whole = {name: sys.modules.pop(name) for name in _present()}
+    spec, code = _thin()
     sys.modules["pgtlab"] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    exec(code, module.__dict__)
     for name, each in whole.items():
         if name.partition(".")[2].partition(".")[0] in there:
             sys.modules[name] = each
     sys.meta_path.insert(0, Closed)
     return whole
+
+
+def _present():
+    """Return the names under which this process has pgtlab and its rooms."""
+    # Of a thousand modules and more, twice for every call of an answer: most fall at the first comparison.
+    return [name for name in sys.modules if name.startswith("pgtlab") and f"{name}.".startswith("pgtlab.")]
+
+
+@lru_cache(maxsize=1)
+def _thin():
+    spec = importlib.util.spec_from_file_location("pgtlab", thin.__file__, submodule_search_locations=[])
+    return spec, spec.loader.get_code("pgtlab")
 
 
 @contextmanager
@@ -115,6 +127,6 @@ def only(needs=CHECKS):
         yield
     finally:
         sys.meta_path.remove(Closed)
-        for name in [each for each in sys.modules if f"{each}.".startswith("pgtlab.")]:
+        for name in _present():
             del sys.modules[name]
         sys.modules.update(whole)
