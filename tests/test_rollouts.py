@@ -81,6 +81,19 @@ def test_rows_that_miss_their_sum_by_rounding_are_scaled():
     assert table.draw(np.zeros(2, dtype=np.int32), np.array([0.0, 1 - 2**-53])).tolist() in ([0, 1], [1, 0])
 
 
+def test_one_draw_is_what_many_draws_would_be():
+    rng = np.random.default_rng(3)
+    for K in (1, 2, 3, 7):
+        table = AliasTables(
+            rng.dirichlet(np.full(K, 0.3), size=4), rng.permuted(np.tile(np.arange(K), (4, 1)))
+        )
+        grid = np.arange(K * 8) / (K * 8)
+        ends = np.concatenate([grid, np.nextafter(grid[1:], 0), [1 - 2**-53], rng.random(50)])
+        for row in range(4):
+            together = table.draw(np.full(ends.size, row, dtype=np.int32), ends.copy())
+            assert [table.draw_one(row, float(each)) for each in ends] == together.tolist()
+
+
 # --- finite problems -------------------------------------------------------------------------------
 
 
@@ -161,6 +174,27 @@ def test_a_path_can_be_longer_than_any_table_made_for_it():
     paths = rollout(mdp, policy, n_episodes=50, rng=np.random.default_rng(5))
     assert paths.n_steps > 1000
     assert_array_equal(paths.returns, paths.lengths)
+
+
+@pytest.mark.parametrize("horizon", [None, 1, 40, GeometricHorizon(0.9)])
+@pytest.mark.parametrize("n_episodes", [1, 2, 5])
+def test_the_only_path_left_is_drawn_as_it_would_be_among_others(n_episodes, horizon, monkeypatch):
+    """Where one goes on it is walked with plain numbers; here once more with the arrays of many."""
+    mdp, policy = pgtlab.gallery.short_corridor(0.3)
+
+    def drawn():
+        rng = np.random.default_rng(15)
+        paths = rollout(mdp, policy, n_episodes=n_episodes, horizon=horizon, rng=rng)
+        return paths.states.tolist(), paths.pairs.tolist(), paths.lengths.tolist(), rng.random()
+
+    def among_others(table, row, uniform):
+        made.append(row)
+        return int(table.draw(np.array([row] * 2, dtype=np.int32), np.array([uniform] * 2))[0])
+
+    made, alone = [], drawn()
+    monkeypatch.setattr(AliasTables, "draw_one", among_others)
+    assert drawn() == alone
+    assert bool(made) == (n_episodes == 1 or horizon != 1)
 
 
 def test_a_horizon_cuts_off_and_keeps_the_state_after_the_last_step():

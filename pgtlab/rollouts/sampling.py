@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from functools import lru_cache
 
@@ -104,20 +105,24 @@ def _finite(process, policy, n_episodes, horizon, *, rng):
                 "horizon=GeometricHorizon(0.99)"
             )
     S, A = probs.shape
-    draw_start, draw_next = _world(mdp)
-    draw_pair = AliasTables(probs, np.arange(S * A).reshape(S, A)).draw
+    start, following = _world(mdp)
+    choice = AliasTables(probs, np.arange(S * A).reshape(S, A))
     steps = _Steps(n_episodes, horizon, bool((mdp.ending > 0).any()), rng=rng)
     states, pairs = steps.table(np.int32, S, extra=1), steps.table(np.int32, S * A)
 
     def batch(lo, hi):
-        s = draw_start(np.zeros(hi - lo, dtype=np.int32), rng.random(hi - lo))
+        s = start.draw(np.zeros(hi - lo, dtype=np.int32), rng.random(hi - lo))
         states.room(0)[lo:hi] = s
         going = np.arange(lo, hi)
-        for t in steps.times():
+        times = steps.times()
+        for t in times:
+            if going.size == 1:
+                alone(int(going[0]), int(s[0]), itertools.chain([t], times))
+                break
             # A slice where all go on: it is written to without a list of places.
             at = slice(lo, hi) if going.size == hi - lo else going
-            pair = draw_pair(s, rng.random(s.size))
-            s = draw_next(pair, rng.random(s.size))
+            pair = choice.draw(s, rng.random(s.size))
+            s = following.draw(pair, rng.random(s.size))
             pairs.room(t)[at] = pair
             states.room(t + 1)[at] = s
             if steps.may_stop:
@@ -126,6 +131,16 @@ def _finite(process, policy, n_episodes, horizon, *, rng):
                     going, s = going[on], s[on]
                 if not going.size:
                     break
+
+    def alone(episode, s, times):
+        """Walk the only episode that goes on, with the numbers that `batch` would draw."""
+        for t in times:
+            pair = choice.draw_one(s, rng.random())
+            s = following.draw_one(pair, rng.random())
+            pairs.room(t)[episode] = pair
+            states.room(t + 1)[episode] = s
+            if steps.may_stop and not (s < S and steps.continues(episode, t + 1)):
+                break
 
     done, T = steps.run(batch)
     return FinitePaths(mdp, policy, horizon, states.cut(T + 1, done), pairs.cut(T, done))
@@ -175,12 +190,12 @@ def _linear_quadratic(process, policy, n_episodes, horizon, *, rng):
 
 @lru_cache(maxsize=4)
 def _world(mdp):
-    """Return the draws of a start and of a next state; the same for all policies, so they are kept."""
+    """Return the tables of a start and of a next state; the same for all policies, so they are kept."""
     S = mdp.n_states
     # The outcome S is the end of the episode.
     probs, outcomes = _sparse_rows(mdp) if mdp.is_sparse else _dense_rows(mdp)
     start = AliasTables(mdp.initial[None], np.arange(S)[None])
-    return start.draw, AliasTables(probs, outcomes).draw
+    return start, AliasTables(probs, outcomes)
 
 
 def _dense_rows(mdp):

@@ -178,7 +178,7 @@ def test_what_cannot_be_fetched_is_said(notebook, small_site, file):
     opened = notebook("small.ipynb", site=small_site, prepare=refuse(f"**/static/pyodide/{file}"))
     status = opened.page.locator(f"{STATUS}[data-state=failed]")
     status.wait_for(timeout=60_000)
-    opened.page.wait_for_timeout(5000)  # for what the kernel still says: no "ready" takes the place of the failure
+    opened.page.wait_for_timeout(5000)  # no "ready" comes after it
     assert status.count() == 1
     assert status.get_attribute("role") == "alert"
     assert "Python did not start" in status.inner_text()
