@@ -177,24 +177,20 @@ def test_a_path_can_be_longer_than_any_table_made_for_it():
 
 
 @pytest.mark.parametrize("horizon", [None, 1, 40, GeometricHorizon(0.9)])
-@pytest.mark.parametrize("n_episodes", [1, 2, 5])
-def test_the_only_path_left_is_drawn_as_it_would_be_among_others(n_episodes, horizon, monkeypatch):
-    """Where one goes on it is walked with plain numbers; here once more with the arrays of many."""
-    mdp, policy = pgtlab.gallery.short_corridor(0.3)
+@pytest.mark.parametrize("n_episodes", [1, 3, 30])
+def test_the_few_paths_left_are_drawn_as_among_many(n_episodes, horizon, monkeypatch):
+    """They are walked with plain numbers; here once more with the arrays of many."""
+    mdp, policy = random_problem(np.random.default_rng(16), discount=1.0)
 
     def drawn():
         rng = np.random.default_rng(15)
         paths = rollout(mdp, policy, n_episodes=n_episodes, horizon=horizon, rng=rng)
         return paths.states.tolist(), paths.pairs.tolist(), paths.lengths.tolist(), rng.random()
 
-    def among_others(table, row, uniform):
-        made.append(row)
-        return int(table.draw(np.array([row] * 2, dtype=np.int32), np.array([uniform] * 2))[0])
-
-    made, alone = [], drawn()
-    monkeypatch.setattr(AliasTables, "draw_one", among_others)
-    assert drawn() == alone
-    assert bool(made) == (n_episodes == 1 or horizon != 1)
+    assert sampling._FEW >= 3
+    plainly = drawn()
+    monkeypatch.setattr(sampling, "_FEW", 0)
+    assert drawn() == plainly
 
 
 def test_a_horizon_cuts_off_and_keeps_the_state_after_the_last_step():

@@ -20,6 +20,9 @@ from pgtlab.rollouts.paths import FinitePaths, LinearQuadraticPaths
 #: Episodes drawn side by side: few enough for the processor's cache, enough to hide what calling NumPy costs.
 _BATCH = 8192
 
+#: Episodes up to which plain numbers are quicker than arrays.
+_FEW = 8
+
 #: Steps for which room is made at first where episodes may end sooner.
 _FIRST_STEPS = 64
 
@@ -116,8 +119,8 @@ def _finite(process, policy, n_episodes, horizon, *, rng):
         going = np.arange(lo, hi)
         times = steps.times()
         for t in times:
-            if going.size == 1:
-                alone(int(going[0]), int(s[0]), itertools.chain([t], times))
+            if going.size <= _FEW:
+                few(going.tolist(), s.tolist(), itertools.chain([t], times))
                 break
             # A slice where all go on: it is written to without a list of places.
             at = slice(lo, hi) if going.size == hi - lo else going
@@ -132,15 +135,20 @@ def _finite(process, policy, n_episodes, horizon, *, rng):
                 if not going.size:
                     break
 
-    def alone(episode, s, times):
-        """Walk the only episode that goes on, with the numbers that `batch` would draw."""
+    def few(going, s, times):
+        """Walk the few episodes that go on, in plain numbers: the draws are those of `batch`."""
         for t in times:
-            pair = choice.draw_one(s, rng.random())
-            s = following.draw_one(pair, rng.random())
-            pairs.room(t)[episode] = pair
-            states.room(t + 1)[episode] = s
-            if steps.may_stop and not (s < S and steps.continues(episode, t + 1)):
-                break
+            pair = [choice.draw_one(*each) for each in zip(s, rng.random(len(s)).tolist(), strict=True)]
+            s = [following.draw_one(*each) for each in zip(pair, rng.random(len(s)).tolist(), strict=True)]
+            pairs_now, states_next = pairs.room(t), states.room(t + 1)
+            for episode, chosen, state in zip(going, pair, s, strict=True):
+                pairs_now[episode], states_next[episode] = chosen, state
+            if steps.may_stop:
+                on = [i for i, state in enumerate(s) if state < S and steps.continues(going[i], t + 1)]
+                if not on:
+                    break
+                if len(on) < len(s):
+                    going, s = [going[i] for i in on], [s[i] for i in on]
 
     done, T = steps.run(batch)
     return FinitePaths(mdp, policy, horizon, states.cut(T + 1, done), pairs.cut(T, done))
