@@ -194,9 +194,10 @@ def feedback(options):
     from pgtgrade.tables import csv_text
 
     chosen, course = desk.opened(options)
-    results = desk.results(chosen, course)
+    desk.results(chosen, course)
     folder, open_ = course.folder / "feedback" / chosen.name, 0
     with gradebook(course, chosen) as book:
+        results = desk.results(chosen, course)
         desk.follow_rubric(chosen, course, results, book)
         scores = book.scores()
     rubric, readings = read_rubric(course, chosen), read_readings(course, chosen.name)

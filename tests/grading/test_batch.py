@@ -17,6 +17,7 @@ import pytest
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: `make grading`")
 
 from pgtgrade import by_hand, grading, isolation
+from pgtgrade.__main__ import main
 from pgtgrade.examination import Examination, Limits
 from pgtgrade.gradebook import gradebook
 from pgtgrade.here import examine_here
@@ -266,6 +267,41 @@ def test_one_command_at_a_time(class_):
         return examined(cells, source, **options)
 
     assert class_.grade(beside).examined == ["ada"]
+
+
+#: Holds the lock of a course, as a grading does, until its input ends.
+HOLDS = """\
+import sys
+from pathlib import Path
+from pgtgrade.results import Course
+with Course(Path(sys.argv[1])).locked():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("command", ["export", "statistics", "feedback", "derivations", "similar"])
+def test_beside_a_grading_a_command_says_so_and_leaves_all_as_it_is(class_, command, capsys):
+    class_.hand_in("ada", **RIGHT)
+    class_.grade()
+    where = ["--source", str(class_.folder / "sets"), "--course", str(class_.course.folder)]
+    assert main(["export", "small", *where]) == 0
+    before = files_of(class_.course)
+    line = [sys.executable, "-c", HOLDS, class_.course.folder]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        assert main([command, "small", *where]) == 2
+        other.stdin.close()
+    said = capsys.readouterr().err
+    assert "another pgtgrade is at work in this course; wait until it has ended" in said
+    assert files_of(class_.course) == before
+    assert main([command, "small", *where]) == 0
+
+
+def files_of(course):
+    """Return what is in every file of a course but the lock."""
+    paths = (path for path in course.folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path): path.read_bytes() for path in paths if not path.name.startswith(".lock")}
 
 
 def test_a_course_that_cannot_be_written(class_):
