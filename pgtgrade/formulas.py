@@ -85,6 +85,9 @@ const OLDER = {
   "double-struck": "C\u2102H\u210dN\u2115P\u2119Q\u211aR\u211dZ\u2124"
 };
 
+// What is drawn round or through a formula by the style sheet.
+const LINES = ["box", "updiagonalstrike", "downdiagonalstrike"];
+
 function styled(letter, style) {
   const older = (OLDER[style] || "").indexOf(letter);
   if (older >= 0) return OLDER[style][older + 1];
@@ -114,8 +117,17 @@ function draw(math) {
     each.removeAttribute("mathvariant");
     if (single && each.localName === "mi" && style !== "italic") each.setAttribute("mathvariant", "normal");
   }
+  const like = (each, name) => document.createElementNS(each.namespaceURI, name);
+  for (const each of drawn.querySelectorAll("menclose")) {
+    const lines = each.getAttribute("notation");
+    if (lines.split(" ").some(line => !LINES.includes(line))) continue;
+    const row = like(each, "mrow");  // some browsers draw the lines of menclose, and some do not
+    row.append(...each.childNodes);
+    row.dataset.lines = lines;
+    each.replaceWith(row);
+  }
   for (const each of drawn.querySelectorAll("mlabeledtr")) {
-    const row = document.createElementNS(each.namespaceURI, "mtr");
+    const row = like(each, "mtr");
     row.append(...[...each.children].slice(1), each.children[0]);
     row.lastElementChild.dataset.tag = "";
     each.replaceWith(row);
@@ -154,12 +166,12 @@ _STYLE = """
 math { font-size: 1.1em; } mjx-container[display] { display: block; margin: 1rem 0; text-align: center; }
 math[display=block] { overflow-x: auto; } [data-style|=bold] { font-weight: bold; }
 [data-tag] { padding-inline-start: 2em; }
-menclose { padding: .2em; } menclose[notation~=box] { border: 1px solid; }
-menclose { --line: transparent calc(50% - .6px), currentcolor 0 calc(50% + .6px), transparent 0;
+[data-lines] { padding: .2em; } [data-lines~=box] { border: 1px solid; }
+[data-lines] { --line: transparent calc(50% - .6px), currentcolor 0 calc(50% + .6px), transparent 0;
   --up: linear-gradient(to bottom right, var(--line)); --down: linear-gradient(to top right, var(--line)); }
-menclose[notation~=updiagonalstrike] { background: var(--up); }
-menclose[notation~=downdiagonalstrike] { background: var(--down); }
-menclose[notation~=updiagonalstrike][notation~=downdiagonalstrike] { background: var(--up), var(--down); }
+[data-lines~=updiagonalstrike] { background: var(--up); }
+[data-lines~=downdiagonalstrike] { background: var(--down); }
+[data-lines~=updiagonalstrike][data-lines~=downdiagonalstrike] { background: var(--up), var(--down); }
 """
 
 

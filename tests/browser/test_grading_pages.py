@@ -139,8 +139,12 @@ def test_a_formula_shows_all_of_what_it_says(shown):
     a, z = (page.eval_on_selector_all("math mi", box, each)[-1] for each in "az")
     assert a["right"] == pytest.approx(z["right"], abs=2)
     assert 0 <= first["x"] - z["right"] < 12
-    assert "gradient" in page.locator("menclose").first.evaluate("each => getComputedStyle(each).background")
-    assert page.locator("menclose").last.evaluate("each => getComputedStyle(each).borderTopWidth") == "1px"
+    assert "gradient" in page.locator("[data-lines]").first.evaluate(
+        "each => getComputedStyle(each).background"
+    )
+    assert (
+        page.locator("[data-lines]").last.evaluate("each => getComputedStyle(each).borderTopWidth") == "1px"
+    )
 
 
 def test_a_page_is_light_and_whole(shown):
