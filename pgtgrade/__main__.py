@@ -38,6 +38,7 @@ def main(arguments=None):
 def release(options):
     """Write the students' version."""
     from pgtgrade import proving
+    from pgtgrade.release import with_install
 
     chosen, course = desk.opened(options)
     found = proving.faults(chosen)
@@ -49,9 +50,18 @@ def release(options):
             "_config.yml). Whoever pastes them earns all points.",
             file=sys.stderr,
         )
+    site, notebook = options.site or proving.site_of(options.source), chosen.release
+    if site:
+        notebook = with_install(notebook, site)
+    else:
+        print(
+            "On Colab it lacks pgtlab: name the address of your book with --site, or as html: baseurl in\n"
+            "_config.yml, and its first cell installs it.",
+            file=sys.stderr,
+        )
     course.make()
     path = course.release(chosen.name)
-    write(path, json.dumps(chosen.release, ensure_ascii=False, indent=1) + "\n")
+    write(path, json.dumps(notebook, ensure_ascii=False, indent=1) + "\n")
     print(f"{path}: {len(chosen.questions)} questions, {chosen.points:g} points. Hand this file out.")
     return DONE
 
@@ -194,9 +204,10 @@ def feedback(options):
     from pgtgrade.tables import csv_text
 
     chosen, course = desk.opened(options)
-    results = desk.results(chosen, course)
+    desk.results(chosen, course)
     folder, open_ = course.folder / "feedback" / chosen.name, 0
     with gradebook(course, chosen) as book:
+        results = desk.results(chosen, course)
         desk.follow_rubric(chosen, course, results, book)
         scores = book.scores()
     rubric, readings = read_rubric(course, chosen), read_readings(course, chosen.name)

@@ -6,12 +6,12 @@ import json
 import math
 import re
 
-from pgtgrade.gradebook import Score
 from pgtgrade.names import meant
 from pgtgrade.pages import all_rendered, escape, page, rendered
 from pgtgrade.problem_sets import grade_id, kind, source
 from pgtgrade.readings import FIRST, SETTLED, Reading, Readings
 from pgtgrade.results import GRADED
+from pgtgrade.stored import Score
 from pgtgrade.tables import csv_text, keys, read_csv, unguarded
 
 HEAD = ["student", "question", "items", "points", "out of", "comment"]

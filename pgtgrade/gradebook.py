@@ -1,125 +1,97 @@
 """Owns what is kept in nbgrader's gradebook: automatic points, points and comments given by hand.
 
-The only room that needs nbgrader. Its format, its gradebook and its formgrader serve us well; its autograder
-does not: it would put solutions, hidden tests and the gradebook itself within reach of submitted code.
+The only room that needs nbgrader, and it loads it to write only: `stored` reads. Its format, its gradebook
+and its formgrader serve us well; its autograder does not: it would put solutions, hidden tests and the
+gradebook itself within reach of submitted code.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sqlite3
 import sys
 import warnings
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from pgtgrade import by_hand
-from pgtgrade.problem_sets import kind
 from pgtgrade.results import GRADED, key_of
-
-
-@dataclass(frozen=True)
-class Score:
-    """What the gradebook says of one question of one student.
-
-    Attributes
-    ----------
-    automatic, manual, extra : float or None
-        Points by the hidden tests, by a person in their place, and beside either.
-    changed : bool
-        Whether the answer changed after a person had given points.
-    comment : str
-    """
-
-    automatic: float | None = None
-    manual: float | None = None
-    extra: float | None = None
-    changed: bool = False
-    comment: str = ""
-
-    @property
-    def points(self):
-        """What counts, None if nobody has graded it yet."""
-        given = self.automatic if self.manual is None else self.manual
-        return None if given is None else given + (self.extra or 0.0)
-
-    @property
-    def is_by_hand(self):
-        """Whether a person gave anything."""
-        return self.manual is not None or bool(self.extra) or bool(self.comment)
+from pgtgrade.stored import cells_in, cells_of, scores_in
 
 
 class Gradebook:
     """The gradebook of a course, open for one problem set."""
 
-    def __init__(self, book, problem_set):
-        self._book, self._set = book, problem_set
-        self._answers = {each.answer: each.name for each in problem_set.questions if each.answer}
+    def __init__(self, path, problem_set):
+        self._path, self._set, self._book = path, problem_set, None
         self._names = {each.cell: each.name for each in problem_set.questions}
-        with _quiet():
+        stored = cells_in(path, problem_set.name)
+        if stored is None or not stored.hold(cells_of(problem_set)):
             self._set_up()
+
+    @contextmanager
+    def _writing(self):
+        """Yield nbgrader's gradebook, which is opened when something is to be written first."""
+        with _quiet():
+            from nbgrader import api
+            from sqlalchemy.exc import DatabaseError
+
+            try:
+                if self._book is None:
+                    self._book = api.Gradebook(f"sqlite:///{self._path.resolve()}")
+                yield self._book
+            except DatabaseError as error:
+                raise RuntimeError(f"{self._path}: {error.orig}; is another program using it?") from None
+
+    def close(self):
+        """End what was opened."""
+        if self._book is not None:
+            self._book.close()
 
     def _set_up(self):
         """Enter the set and its cells; refuse to change the questions of a set that has submissions."""
-        from nbgrader import api
+        with self._writing() as book:
+            from nbgrader import api
 
-        book, name = self._book, self._set.name
-        points = {each.cell: each.points for each in self._set.questions}
-        try:
-            stored = book.find_notebook(name, name)
-        except api.MissingEntry:
-            stored = None
-        if stored and (old := {each.name for each in stored.grade_cells}) != set(points):
-            if stored.submissions:
-                raise ValueError(
-                    f"the gradebook has other questions of {name}, which differ in "
-                    f"{', '.join(sorted(old ^ set(points)))}; grade the changed set into a new --course"
-                )
-            book.remove_notebook(name, name)
-            stored = None
-        if stored is None:
-            book.update_or_create_assignment(name)
-            stored = book.add_notebook(name, name, kernelspec=json.dumps({"name": "python3"}))
-        # one transaction for all cells: nbgrader's own functions write to the disk for each
-        known = {(type(each), each.name): each for each in (*stored._base_cells, *stored.source_cells)}
+            name, wanted = self._set.name, cells_of(self._set)
+            try:
+                stored = book.find_notebook(name, name)
+            except api.MissingEntry:
+                stored = None
+            if stored and (old := {each.name for each in stored.grade_cells}) != set(wanted.graded):
+                if stored.submissions:
+                    differ = ", ".join(sorted(old ^ set(wanted.graded)))
+                    raise ValueError(
+                        f"the gradebook has other questions of {name}, which differ in {differ}; grade the "
+                        "changed set into a new --course"
+                    )
+                book.remove_notebook(name, name)
+                stored = None
+            if stored is None:
+                book.update_or_create_assignment(name)
+                stored = book.add_notebook(name, name, kernelspec=json.dumps({"name": "python3"}))
+            # one transaction for all cells: nbgrader's own functions write to the disk for each
+            known = {(type(each), each.name): each for each in (*stored._base_cells, *stored.source_cells)}
 
-        def enter(entry, cell_id, **values):
-            found = known.get((entry, cell_id)) or entry(name=cell_id, notebook=stored)
-            for key, value in values.items():
-                if getattr(found, key) != value:
-                    setattr(found, key, value)
-            book.db.add(found)
+            def enter(entry, cell_id, **values):
+                found = known.get((entry, cell_id)) or entry(name=cell_id, notebook=stored)
+                for key, value in values.items():
+                    if getattr(found, key) != value:
+                        setattr(found, key, value)
+                book.db.add(found)
 
-        for cell_id, cell in self._set.cells.items():
-            cell_type, solution = cell["cell_type"], bool(kind(cell).get("solution"))
-            if cell_id in points:
-                enter(api.GradeCell, cell_id, max_score=points[cell_id], cell_type=cell_type)
-            if solution:
-                enter(api.SolutionCell, cell_id)
-            source = cell["source"]
-            enter(api.SourceCell, cell_id, cell_type=cell_type, locked=not solution, source=source)
-        book.db.commit()
+            for cell_id, (cell_type, locked, source) in wanted.sources.items():
+                if cell_id in wanted.graded:
+                    enter(api.GradeCell, cell_id, max_score=wanted.graded[cell_id][0], cell_type=cell_type)
+                if cell_id in wanted.solutions:
+                    enter(api.SolutionCell, cell_id)
+                enter(api.SourceCell, cell_id, cell_type=cell_type, locked=locked, source=source)
+            book.db.commit()
 
     def scores(self):
         """Return the score of every question, by the key of the student and the name of the question."""
-        with _quiet():
-            self._book.db.expire_all()
-            submissions = self._book.notebook_submissions(self._set.name, self._set.name)
-            found = {}
-            for submission in submissions:
-                comments = {self._answers.get(each.name): each.comment or "" for each in submission.comments}
-                found[submission.student.id] = {
-                    self._names[grade.name]: Score(
-                        grade.auto_score,
-                        grade.manual_score,
-                        grade.extra_credit,
-                        grade.manual_score is not None and bool(grade.needs_manual_grade),
-                        comments.get(self._names[grade.name], ""),
-                    )
-                    for grade in submission.grades
-                }
-            return found
+        return scores_in(self._path, self._set)
 
     def record(self, result, before=None):
         """Enter the automatic points of a student; what a person gave stays.
@@ -130,9 +102,8 @@ class Gradebook:
         before : Result or None
             The result that this one replaces: an answer that has changed since is marked to be looked at.
         """
-        with _quiet():
-            book = self._book
-            notebook = self._notebook(key_of(result.student), result.student)
+        with self._writing() as book:
+            notebook = self._notebook(book, key_of(result.student), result.student)
             for grade in notebook.grades:
                 question = self._names[grade.name]
                 grade.auto_score = result.points[question]
@@ -142,11 +113,11 @@ class Gradebook:
                     grade.needs_manual_grade = True
             book.db.commit()
 
-    def _notebook(self, key, student):
+    def _notebook(self, book, key, student):
         """Return the entry of a student's notebook; made if there is none."""
         from nbgrader.api import MissingEntry, Student
 
-        book, name = self._book, self._set.name
+        name = self._set.name
         try:
             submission = book.find_submission(name, key)
         except MissingEntry:
@@ -167,15 +138,15 @@ class Gradebook:
         only : set of str, optional
             Keys of the students whose entries are touched; without it, all.
         """
-        with _quiet():
-            book, name = self._book, self._set.name
+        with self._writing() as book:
+            name = self._set.name
             questions = {each.cell: each for each in self._set.questions}
             theirs = {}
             for key, question, *values in entries:
                 if only is None or key in only:
                     theirs.setdefault(key, {})[question] = values
             for key in theirs:
-                self._notebook(key, key)
+                self._notebook(book, key, key)
             for submission in book.notebook_submissions(name, name):
                 key = submission.student.id
                 if only is not None and key not in only:
@@ -202,8 +173,8 @@ class Gradebook:
         keep_marks : bool
             Whether an answer that changed since it was read stays marked: nobody has read it again.
         """
-        with _quiet():
-            book, name = self._book, self._set.name
+        with self._writing() as book:
+            name = self._set.name
             cells = {each.name: each for each in self._set.questions}
             try:
                 for key, question, points, comment in entries:
@@ -234,33 +205,26 @@ def gradebook(course, problem_set):
     RuntimeError
         If the file cannot be used.
     """
-    with _quiet():
-        try:
-            from nbgrader import api
-            from sqlalchemy.exc import DatabaseError
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"{error}: the gradebook is nbgrader's; install it with `make grading` or "
-                "pip install 'pgtlab[grading]'"
-            ) from None
+    if importlib.util.find_spec("nbgrader") is None:
+        raise ModuleNotFoundError(
+            "No module named 'nbgrader': the gradebook is nbgrader's; install it with `make grading` or "
+            "pip install 'pgtlab[grading]'"
+        )
+    path = course.gradebook
     with course.locked():
         try:
-            if not course.gradebook.exists() or not course.gradebook.stat().st_size:
-                _begin(course.gradebook)
-            with _quiet():
-                book = api.Gradebook(f"sqlite:///{course.gradebook.resolve()}")
-            try:
-                opened = Gradebook(book, problem_set)
+            if not path.exists() or not path.stat().st_size:
+                _begin(path)
+        except sqlite3.DatabaseError as error:
+            raise RuntimeError(f"{path}: {error}; expected a file that can be written") from None
+        try:
+            with closing(Gradebook(path, problem_set)) as opened:
                 _enter_again(opened, course, problem_set)
                 yield opened
                 students = {key: each.student for key, each in _readable(course, problem_set.name).items()}
                 by_hand.keep(course, problem_set.name, opened.scores(), students)
-            finally:
-                book.close()
-        except DatabaseError as error:
-            raise RuntimeError(f"{course.gradebook}: {error.orig}; is another program using it?") from None
         except sqlite3.DatabaseError as error:
-            raise RuntimeError(f"{course.gradebook}: {error}; expected a file that can be written") from None
+            raise RuntimeError(f"{path}: {error}; is another program using it?") from None
 
 
 def _enter_again(opened, course, problem_set):

@@ -4,8 +4,6 @@ import hashlib
 import os
 from contextlib import contextmanager
 
-import numpy as np
-
 #: The environment variable that holds the secret, and what stands for it where there is none.
 VARIABLE, PUBLIC = "PGTGRADE_SECRET", "no secret: these instances are public"
 
@@ -57,6 +55,8 @@ def drawn(problem_set, question):
     >>> drawn("ps1", "visits").random() == drawn("ps1", "step-matrix").random()
     False
     """
+    import numpy as np
+
     secret = os.environ.get(VARIABLE) or PUBLIC
     text = f"{secret}\0{problem_set}\0{question}"
     if _whose != ("", 0):

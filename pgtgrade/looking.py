@@ -30,8 +30,10 @@ def similar(options):
     from pgtgrade import pairs as rooms
 
     chosen, course = desk.opened(options)
-    results = desk.results(chosen, course)
-    theirs, known, pairs = rooms.pairs_of(chosen, results, course)
+    desk.results(chosen, course)
+    with course.locked():  # while a class is graded, its results and notebooks are of two gradings
+        results = desk.results(chosen, course)
+        theirs, known, pairs = rooms.pairs_of(chosen, results, course)
     folder = course.folder / "similar"
     page = folder / f"{chosen.name}.html"
     write(page, rooms.pairs_html(chosen, results, theirs, known, pairs))

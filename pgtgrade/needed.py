@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-import pgtlab
 from pgtgrade.runner import thin
 
 #: What a set needs that says nothing else.
 CHECKS = ("checks",)
+
+#: The folder of pgtlab, found without importing it: most commands need nothing of it.
+FOLDER = Path(importlib.util.find_spec("pgtlab").origin).resolve().parent
 
 
 def rooms(needs=CHECKS):
@@ -58,9 +60,8 @@ def _closure(needs):
 
 
 def _place(room):
-    folder = Path(pgtlab.__file__).resolve().parent
     # A room is named by one word: a path would lead elsewhere.
-    for path in (folder / room, folder / f"{room}.py") if str(room).isidentifier() else ():
+    for path in (FOLDER / room, FOLDER / f"{room}.py") if str(room).isidentifier() else ():
         if path.exists():
             return path
     raise ValueError(f"the set needs {room!r}, which is no room of pgtlab; expected such as checks")

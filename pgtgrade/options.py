@@ -45,7 +45,13 @@ def parser(commands):
         each.add_argument("--roster", help="who should hand in, a name a line (default: COURSE/roster.csv)")
         each.add_argument("--out", help="where the grades go (default: COURSE/grades-SET.csv)")
 
-    command("release", "write the students' version of a set")
+    each = command("release", "write the students' version of a set")
+    each.add_argument(
+        "--site",
+        metavar="ADDRESS",
+        help="of the published book, for the cell that installs pgtlab on Colab (default: html: baseurl in "
+        "_config.yml)",
+    )
     command("check", "prove a set: its own answers pass, slips in them fall, and are told why")
     each = command("grade", "grade a folder of downloads")
     each.add_argument(

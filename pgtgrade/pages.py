@@ -9,54 +9,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import importlib.util
 import re
 from functools import cache
-from pathlib import Path
 
+from pgtgrade import formulas
 from pgtgrade.pictures import settled
 
 #: Characters of an author's texts in one place that are typeset; what is longer is shown as it was written.
 MOST = 20_000
-
-#: What of TeX there is: what a notebook knows, without what reaches out of a formula (`html`, `require`).
-_PACKAGES = (
-    "base", "ams", "amscd", "boldsymbol", "braket", "cancel", "centernot", "color", "enclose", "extpfeil",
-    "gensymb", "newcommand", "noundefined", "textcomp", "upgreek", "verb",
-)  # fmt: skip
-
-# Macros, environments, labels and colours belong to a reader of TeX: everybody whose text is on the page has
-# one of their own. What is drawn has no name, link, class or style that could touch the rest of the page.
-_CONFIGURATION = """
-window.MathJax = {
-  tex: {
-    inlineMath: [["$", "$"], ["\\\\(", "\\\\)"]], packages: PACKAGES,
-    useLabelIds: false, ignoreDuplicateLabels: true, maxMacros: 1000
-  },
-  svg: {fontCache: "none"},
-  options: {enableMenu: false, processHtmlClass: "text", ignoreHtmlClass: "plain|page"},
-  startup: {
-    pageReady() {
-      const startup = MathJax.startup, texts = new Map();
-      for (const each of document.querySelectorAll(".text")) {
-        const author = each.dataset.of || "";
-        texts.set(author, [...(texts.get(author) || []), each]);
-      }
-      MathJax.config.options.safeOptions = {
-        allow: {URLs: "none", classes: "none", cssIDs: "none", styles: "none"}
-      };
-      startup.getComponents();
-      for (const elements of texts.values()) {
-        startup.input = startup.getInputJax();
-        startup.document = startup.getDocument();
-        startup.document.options.elements = elements;
-        startup.document.render();
-      }
-      document.documentElement.dataset.typeset = "done";
-    }
-  }
-};
-""".replace("PACKAGES", str(list(_PACKAGES)))
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --quiet: #595959; --note: #8a4b00;
@@ -89,7 +49,7 @@ a { color: inherit; } mark { color: inherit; background: var(--mark); }
 details { margin: 1rem 0; } summary { cursor: pointer; font-weight: 600; }
 .items div.text, .items p { display: inline; contain: none; }
 figure { margin: 1rem 0; } figcaption { color: var(--quiet); }
-img, svg { max-width: 100%; } .text mjx-container svg { max-height: 30rem; }
+img, svg { max-width: 100%; }
 img { background: #fff; }
 div.text { overflow: auto; max-height: 120rem; contain: content; }
 .bar { display: block; width: 100%; height: .9rem; } svg.figure { display: block; width: 34rem; }
@@ -114,17 +74,16 @@ def page(title, body, kind="page"):
     kind : str
         "page", or "page wide" for what stands side by side.
     """
-    scripts = []
+    head, scripts = "", []
     if re.search(r"\$|\\[(\[]|\\begin", re.sub(r"<pre.*?</pre>", "", body, flags=re.DOTALL)):
-        scripts = [_CONFIGURATION, *_mathjax()]
+        head, scripts = formulas.scripts()
     sources = [_hash(each) for each in scripts] or ["'none'"]
-    scripts = "".join(f"<script>{each}</script>\n" for each in scripts)
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {' '.join(sources)}"
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n{scripts}</head>\n"
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n{head}</head>\n"
         f'<body class="{kind}">\n{body}\n</body>\n</html>\n'
     )
 
@@ -180,18 +139,3 @@ def all_rendered(cells, author):
 @cache
 def _hash(script):
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-
-
-@cache
-def _mathjax():
-    found = importlib.util.find_spec("sphinx-mathjax-offline")  # found without importing it, or Sphinx
-    if found is None:
-        raise ModuleNotFoundError(
-            "No module named 'sphinx-mathjax-offline', which brings MathJax: install it with `make grading` "
-            "or pip install 'pgtlab[grading]'"
-        )
-    folder = Path(*found.submodule_search_locations, "static", "mathjax")
-    return [
-        (folder / name).read_text(encoding="utf-8").replace("</script", "<\\/script")
-        for name in ("tex-svg-full.js", "ui/safe.js")
-    ]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-
 from pgtgrade.source import SourceError
 
 #: The parts of the hidden test that is being judged, None where nobody judges.
@@ -76,9 +74,10 @@ def entry(function, index):
 
     Examples
     --------
-    >>> print(entry(np.sort, 0)([3, 1, 2]))
+    >>> print(entry(sorted, 0)([3, 1, 2]))
     1
     """
+    import numpy as np
 
     def part_of_it(*arguments):
         __tracebackhide__ = True

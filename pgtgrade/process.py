@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import select
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -210,12 +211,13 @@ class Process:
         self.used = max(self.used, seconds)
         count, files = len(family), files_of(family)
         if used > self._limits.memory:
-            raise Ended(f"its processes were killed: together they used {used >> 20} MB")
+            most = self._limits.memory >> 20
+            raise Ended(f"its processes were killed: out of memory, more than {most} MB together")
         # The kernel counts them too, but not on every system.
         if count > self._limits.processes + SPARE:
-            raise Ended(f"its processes were killed: there were {count}")
+            raise Ended(f"its processes were killed: more than {self._limits.processes}")
         if files > FILES:
-            raise Ended(f"its processes were killed: they had made {files} files")
+            raise Ended(f"its processes were killed: they had made more than {FILES} files")
 
     def _has_ended(self, outputs):
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -224,9 +226,29 @@ class Process:
         code = self._process.returncode
         if code is None:
             raise Ended("its process closed the way back")
-        # Of what is killed by a signal, a shell and bubblewrap say 128 and its number.
-        signal = -code if code < 0 else code - 128 if code > 128 else None
-        raise Ended("its process ended " + (f"by signal {signal}" if signal else f"with code {code}"))
+        if not self._is_ready:  # nothing of the student's has run: the number is ours
+            raise Ended(f"its process ended with code {code}")
+        raise Ended(f"its process {ending(code)}")
+
+
+def ending(code):
+    """Return how a student's process ended, in words that are fixed: a number would carry out what it saw.
+
+    >>> ending(3), ending(0), ending(-11), ending(139)
+    ('ended by itself', 'ended by itself', 'crashed', 'crashed')
+    """
+    # Of what is killed by a signal, a shell and bubblewrap say 128 and its number.
+    number = -code if code < 0 else code - 128 if code > 128 else None
+    if number is None:
+        return "ended by itself"
+    return _ENDINGS.get(number, "crashed")
+
+
+#: What the signals mean that are no crash.
+_ENDINGS = {
+    signal.SIGXCPU: "ran out of time",
+    signal.SIGKILL: "was killed: out of time or memory, or by itself",
+}
 
 
 def _pipe_with(content):

@@ -202,9 +202,22 @@ def published(folder):
     folder : path
         The folder of the sets, below that of the book's `_config.yml`.
     """
+    return (
+        re.search(r"^\s*problem_set_solutions:\s*[\"']?dropdown\b", _settings(folder), re.MULTILINE)
+        is not None
+    )
+
+
+def site_of(folder):
+    """Return the address of the published book that a folder of sets belongs to, "" if none is set."""
+    found = re.search(r"^\s*baseurl:\s*[\"']?(https?://[^\s\"'#]+)", _settings(folder), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def _settings(folder):
+    """Return the text of the `_config.yml` of the book above a folder, "" if there is none."""
     for above in Path(folder).resolve().parents:
         config = above / "_config.yml"
         if config.is_file():
-            text = config.read_text(encoding="utf-8")
-            return re.search(r"^\s*problem_set_solutions:\s*[\"']?dropdown\b", text, re.MULTILINE) is not None
-    return False
+            return config.read_text(encoding="utf-8")
+    return ""

@@ -58,6 +58,52 @@ def released(notebook):
     return notebook
 
 
+#: The first line of the cell that installs pgtlab on Colab. The grader knows the cell by it.
+FIRST = "# On Google Colab, run this cell first. Elsewhere it does nothing."
+
+
+def with_install(notebook, site):
+    """Return a students' version whose first cell installs pgtlab where it is run on Colab.
+
+    Parameters
+    ----------
+    notebook : dict
+        As `released` gives it. It is left as it is.
+    site : str
+        The address of the published book, which has the wheel of pgtlab.
+
+    Returns
+    -------
+    dict
+        Of the same class.
+
+    Examples
+    --------
+    >>> made = with_install({"cells": [], "metadata": {}}, "https://example.org/book/")
+    >>> print(made["cells"][0]["source"])  # doctest: +ELLIPSIS
+    # On Google Colab, run this cell first. Elsewhere it does nothing.
+    import sys
+    <BLANKLINE>
+    if "google.colab" in sys.modules:
+        %pip install --quiet https://example.org/book/lite/pypi/pgtlab-...-py3-none-any.whl
+    """
+    from importlib.metadata import version
+
+    if not re.fullmatch(r"https?://[^\s'\"\\\\]+", site):
+        raise ValueError(f"the book is at {site!r}; expected its address, such as https://example.org/book")
+    wheel = f"{site.rstrip('/')}/lite/pypi/pgtlab-{version('pgtlab')}-py3-none-any.whl"
+    text = f'{FIRST}\nimport sys\n\nif "google.colab" in sys.modules:\n    %pip install --quiet {wheel}'
+    cell = {"cell_type": "code", "execution_count": None, "id": "install", "metadata": {}, "outputs": []}
+    made = copy.deepcopy(notebook)
+    made["cells"].insert(0, type(made)({**cell, "source": text}))
+    return made
+
+
+def installs(text):
+    """Say whether the text of a cell is the one that installs pgtlab."""
+    return text.startswith(FIRST)
+
+
 def _released_source(where, cell, kind):
     source = "".join(cell["source"])  # a file may hold it as a list of lines
     stub = STUBS.get(cell["cell_type"], ())

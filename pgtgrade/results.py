@@ -112,7 +112,8 @@ class Course:
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise RuntimeError(
-                    f"{self.folder}: another pgtgrade is at work in this course; wait until it has ended"
+                    f"{self.folder}: another pgtgrade is at work in this course; wait until it has ended (a "
+                    "grading takes minutes). Nothing was read or changed."
                 ) from None
             raise RuntimeError(
                 f"{self.folder} cannot be written ({error}); expected a folder of yours"

@@ -189,7 +189,17 @@ def _in_short(problem_set, table):
     said = f"{handed_in} submissions"
     for status, words in ((NOT_GRADED, "could not be graded"), (NO_SUBMISSION, "handed in nothing")):
         said += f"; {statuses[status]} {words}" if statuses[status] else ""
-    return f"<p>{said}. The set has {problem_set.points:g} points. No name is on this page.</p>"
+    return (
+        f"<p>{said}. The set has {problem_set.points:g} points. No name is on this page.</p>"
+        f'<p class="note">{FOR_LECTURERS}</p>'
+    )
+
+
+#: Stands on the page, for it says of every question what its hidden test looks for.
+FOR_LECTURERS = (
+    "For lecturers only: what went wrong tells what the hidden tests look for. Students get the pages of "
+    "pgtgrade feedback, on which nothing of this is."
+)
 
 
 def _totals(problem_set, table):

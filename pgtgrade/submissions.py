@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from pgtgrade import pictures
 from pgtgrade.problem_sets import grade_id, kind, source
+from pgtgrade.release import installs
 
 #: Cells of a set that others have too: they do not tell which set a notebook is.
 COMMON = {"intro", "setup"}
@@ -267,6 +268,7 @@ def _look_at_answers(prepared, cells, placed, problem_set):
         if name not in locked:
             prepared.notes.append(f"the answer cell {name} is missing")
     own = [cell for index, cell in enumerate(cells) if index not in placed.values()]
+    own = [cell for cell in own if not installs(cell["source"])]
     prepared.own_text = any(cell["cell_type"] != "code" and cell["source"].strip() for cell in own)
     for question in problem_set.questions:
         if question.answer not in placed:

@@ -229,11 +229,22 @@ def test_no_room_below_the_pictures_loads_more_than_numpy(room):
 
 def loaded(statement):
     """Return which of the large packages a fresh interpreter has loaded after a statement."""
-    large = ["IPython", "ipywidgets", "matplotlib", "nbconvert", "nbformat", "nbgrader"]
-    large += ["pandas", "scipy", "sympy"]
-    script = f"{statement}\nimport sys\nprint(*[name for name in {large} if name in sys.modules])"
+    script = f"{statement}\nimport sys\nprint(*[name for name in {LARGE} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return run.stdout.split()
+
+
+LARGE = [
+    "IPython",
+    "ipywidgets",
+    "matplotlib",
+    "nbconvert",
+    "nbformat",
+    "nbgrader",
+    "pandas",
+    "scipy",
+    "sympy",
+]
 
 
 def test_import_pgtlab_loads_numpy_and_nothing_heavier():
@@ -254,10 +265,16 @@ def test_the_package_knows_nothing_of_the_grader():
     ]
 
 
-def test_import_pgtgrade_loads_numpy_and_nothing_heavier():
-    """The hidden tests draw from it, wherever they run."""
+def test_import_pgtgrade_loads_nothing_of_weight(monkeypatch):
+    """The hidden tests draw from it, wherever they run; and a word of help takes no second."""
+    monkeypatch.setattr(f"{__name__}.LARGE", [*LARGE, "numpy", "pgtlab", "sqlalchemy"])
     assert loaded("import pgtgrade") == []
-    assert loaded("import pgtgrade.__main__") == []
+    asks = "import contextlib, io, pgtgrade.__main__\nwith contextlib.suppress(SystemExit), "
+    asks += "contextlib.redirect_stdout(io.StringIO()):\n    pgtgrade.__main__.main({})"
+    for command in (["--help"], ["export", "--help"], ["grade", "--help"]):
+        assert loaded(asks.format(command)) == []
+    # And the probe would see it:
+    assert loaded("import pgtgrade.walls") == ["numpy", "pgtlab"]
 
 
 def test_one_room_of_the_grader_needs_nbgrader():

@@ -100,6 +100,12 @@ def test_what_is_handed_out_has_neither_solutions_nor_hidden_tests(source):
     assert "By the definition" not in text
     kept = [cell.metadata.nbgrader.grade_id for cell in nbformat.reads(text, 4).cells]
     assert kept == ["intro", "setup", "half", "check-half", "test-half", "derive"]
+    # where the book knows its address, a cell above them installs pgtlab on Colab
+    first, *rest = nbformat.reads(
+        exercisepage.handed_out(nbformat.writes(source), "https://example.org/book"), 4
+    ).cells
+    assert "%pip install --quiet https://example.org/book/lite/pypi/pgtlab-" in first.source
+    assert [cell.metadata.nbgrader.grade_id for cell in rest] == kept
     plain = nbformat.writes(new_notebook(cells=[new_code_cell("1 + 1")]))
     assert exercisepage.handed_out(plain) == plain
 

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import nbformat
-from pgtgrade.release import released
+from pgtgrade.release import released, with_install
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
@@ -19,10 +19,16 @@ MARKERS = re.compile(r"^.*### (?:BEGIN|END) SOLUTION.*\n?", re.MULTILINE)
 LINK = '<p><a class="pgt-download" href="{url}" download>Download the student notebook</a></p>'
 
 
-def handed_out(text: str) -> str:
-    """Return the text of a notebook that may be downloaded: never one with solutions or hidden tests."""
+def handed_out(text: str, site: str = "") -> str:
+    """Return the text of a notebook that may be downloaded: never one with solutions or hidden tests.
+
+    The first cell of a set installs pgtlab on Colab, where the book knows its own address.
+    """
     notebook = nbformat.reads(text, as_version=4)
-    return nbformat.writes(released(notebook)) + "\n" if is_set(notebook) else text
+    if not is_set(notebook):
+        return text
+    given = released(notebook)
+    return nbformat.writes(with_install(given, site) if site else given) + "\n"
 
 
 def is_set(notebook) -> bool:

@@ -174,7 +174,10 @@ def publish_notebook(app: Sphinx, pagename: str, templatename: str, context: dic
     if offered:
         target = Path(app.outdir, "_sources", pagename + ".ipynb")
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(exercisepage.handed_out(source.read_text(encoding="utf-8")), encoding="utf-8")
+        target.write_text(
+            exercisepage.handed_out(source.read_text(encoding="utf-8"), app.config.html_baseurl),
+            encoding="utf-8",
+        )
         url = context["pathto"](f"_sources/{pagename}.ipynb", resource=True)
     for group in context.get("header_buttons", []):
         if group.get("label") != "download-buttons":

@@ -20,15 +20,15 @@ DEFAULTS = {
         "rho": "np.linalg.solve(matrix.T, p0)",
         "sum": 'np.einsum("s,sa,sak,sa->k", rho, probs, scores, Q)',
     },
-    "product-rule": {
-        "dpi": "probs[:, :, None] * scores",
-        "rho": "np.linalg.solve(matrix.T, p0)",
-        "paid": "R",
-        "push": 'gamma * np.einsum("sak,sap,s->pk", dpi, P, rho)',
-        "drho": "np.linalg.solve(matrix.T, push)",
-        "r": "(probs * R).sum(axis=1)",
-        "result": "np.stack([<both>])",
-        "both": "done, reached",
+    "break-even": {
+        "gamma": "gamma",
+        "extra": "np.zeros(probs.shape)",
+        "at": "s, a",
+        "met": "probs",
+        "start": "p0",
+        "theirs": "R",
+        "each": "g(extra)[k]",
+        "result": "-g(R)[k] / each",
     },
     "short": {
         "V": "np.zeros(len(p0))",
@@ -58,8 +58,8 @@ DEFAULTS = {
 GRADIENT = """
 def exact_gradient(P, R, p0, gamma, probs, scores):
 """
-PRODUCT = """
-def product_rule(P, R, p0, gamma, probs, scores):
+BREAK_EVEN = """
+def break_even(P, R, p0, gamma, probs, scores, s, a, k):
 """
 SHORT = """
 def short_gradient(P, R, p0, gamma, probs, scores, T):
@@ -427,114 +427,133 @@ def exact_gradient(P, R, p0, gamma, probs, scores):
 """,
         says="Likely cause: the formula",
     ),
-    # --- product-rule ------------------------------------------------------------------------------------
+    # --- break-even --------------------------------------------------------------------------------------
     Answer(
-        "product-rule",
+        "break-even",
         "right",
-        "the second part with V, without the derivative of rho",
+        "the gradient at 0 and at 1, and the line through both",
         """
-def product_rule(P, R, p0, gamma, probs, scores):
-    dpi = probs[:, :, None] * scores
-    matrix = np.eye(len(p0)) - gamma * np.einsum("sa,sap->sp", probs, P)
-    V = np.linalg.solve(matrix, (probs * R).sum(axis=1))
-    rho = np.linalg.solve(matrix.T, p0)
-    parts = [np.einsum("s,sak,sa->k", rho, dpi, pay) for pay in (R, gamma * P @ V)]
-    return np.array(parts)
+def break_even(P, R, p0, gamma, probs, scores, s, a, k):
+    more = np.array(R, dtype=float)
+    more[s, a] += 1
+    at = [exact_gradient(P, pay, p0, gamma, probs, scores)[k] for pay in (R, more)]
+    return at[0] / (at[0] - at[1])
 """,
     ),
     Answer(
-        "product-rule",
+        "break-even",
         "right",
-        "one parameter after the other, sums over time",
+        "how often the action is taken, moved by theta",
         """
-def product_rule(P, R, p0, gamma, probs, scores):
-    step = np.einsum("sa,sap->sp", probs, P)
-    parts = []
-    for k in range(scores.shape[2]):
-        dpi = probs * scores[:, :, k]
-        dstep = np.einsum("sa,sap->sp", dpi, P)
-        where, dwhere, done, reached = p0, 0 * p0, 0.0, 0.0
-        for _ in range(2000):
-            done += where @ (dpi * R).sum(axis=1)
-            reached += dwhere @ (probs * R).sum(axis=1)
-            where, dwhere = gamma * where @ step, gamma * (dwhere @ step + where @ dstep)
-        parts.append((done, reached))
-    return np.array(parts).T
+def break_even(P, R, p0, gamma, probs, scores, s, a, k):
+    step, dpi = np.einsum("sa,sap->sp", probs, P), probs * scores[:, :, k]
+    matrix = np.eye(len(p0)) - gamma * step.T
+    rho = np.linalg.solve(matrix, p0)
+    drho = np.linalg.solve(matrix, gamma * np.einsum("sa,sap,s->p", dpi, P, rho))
+    often = drho[:, None] * probs + rho[:, None] * dpi  # of each action, its derivative
+    return -(often * R).sum() / often[s, a]
 """,
     ),
     *written(
-        "product-rule",
-        PRODUCT,
-        """    dpi = <dpi>
-    P_pi = np.einsum("sa,sap->sp", probs, P)
+        "break-even",
+        BREAK_EVEN,
+        """    P_pi = np.einsum("sa,sap->sp", probs, P)
     matrix = np.eye(len(p0)) - gamma * P_pi
-    V = np.linalg.solve(matrix, (probs * R).sum(axis=1))
-    rho = <rho>
-    done = np.einsum("s,sak,sa->k", rho, dpi, <paid>)
-    push = <push>
-    reached = <r> @ <drho>
+    rho = np.linalg.solve(matrix.T, <start>)
+    def g(pay, met=probs):
+        V = np.linalg.solve(np.eye(len(p0)) - <gamma> * P_pi, (met * pay).sum(axis=1))
+        return np.einsum("s,sa,sak,sa->k", rho, probs, scores, pay + <gamma> * P @ V)
+    extra = <extra>
+    extra[<at>] += 1
+    each = <each>
     return <result>
 """,
         [
+            ("the sign", "Likely cause: R is left in", {"result": "g(R)[k] / each"}),
             (
-                "Q in the first part",
-                "Likely cause: the first part has Q where R is meant",
-                {"paid": "R + gamma * P @ V"},
-            ),
-            ("rows swapped", "Likely cause: the rows are swapped", {"both": "reached, done"}),
-            (
-                "gamma forgotten in the second part",
-                "Likely cause: the second part lacks gamma",
-                {"push": 'np.einsum("sak,sap,s->pk", dpi, P, rho)'},
+                "what is paid in all",
+                "Likely cause: what the action pays in all, not what it pays more",
+                {"result": "R[s, a] - g(R)[k] / each"},
             ),
             (
-                "M11: transpose forgotten in the second part",
-                "Likely cause: in the second part P_pi is not transposed",
-                {"drho": "np.linalg.solve(matrix, push)"},
+                "upside down",
+                "Likely cause: upside down",
+                {"result": "-each / g(R)[k]"},
             ),
             (
-                "M11: transpose forgotten",
-                "Likely cause: P_pi is not transposed",
-                {"rho": "np.linalg.solve(matrix, p0)", "drho": "np.linalg.solve(matrix, push)"},
+                "R left in",
+                "Likely cause: R is left in what pays 1",
+                {"extra": "np.array(R)"},
             ),
             (
-                "the score for the derivative of pi",
-                "Likely cause: pi is missing: its derivative is pi times the score",
-                {"dpi": "scores"},
+                "the pay is met at once only",
+                "Likely cause: a division by 0",
+                {"each": "rho[s] * probs[s, a] * scores[s, a, k]"},
             ),
             (
-                "rho normalised",
-                "Likely cause: rho is divided by its mass",
-                {"rho": "(lambda x: x / x.sum())(np.linalg.solve(matrix.T, p0))"},
+                "how often it is paid for its slope",
+                "Likely cause: the line has the slope rho pi",
+                {"each": "rho[s] * probs[s, a]"},
             ),
             (
-                "M3: rho without discount, in the first part",
-                "Likely cause: in the first part gamma is missing, in rho",
-                {"rho": "np.linalg.solve(np.eye(len(p0)) - P_pi.T, p0)"},
+                "met each time that the state is",
+                "Likely cause: the extra pay is met each time",
+                {"each": "g(extra, (extra > 0) + 0 * probs)[k]"},
+            ),
+            ("gamma missing in Q", "Likely cause: gamma is missing in Q", {"gamma": "1.0"}),
+            (
+                "the last parameter",
+                "Likely cause: a division by 0",
+                {"each": "g(extra)[-1]", "result": "-g(R)[-1] / each"},
             ),
             (
-                "visits that do not move on after the first step",
-                "Likely cause: in the second part: the visits move on, and meet R, not V",
-                {"drho": "push"},
+                "state and action swapped",
+                "Likely cause: s and a are swapped",
+                {"at": "a % len(p0), s % probs.shape[1]"},
             ),
+            ("every action of the state", "Likely cause: a division by 0", {"at": "s"}),
             (
-                "V for r in the second part",
-                "Likely cause: in the second part: the visits move on, and meet R, not V",
-                {"r": "V"},
+                "a uniform start",
+                "Likely cause: how the extra pay gets into Q, the visits, or a transpose",
+                {"start": "np.full(len(p0), 1 / len(p0))"},
             ),
-            ("the sum", "Likely cause: this is the sum of both parts", {"result": "done + reached"}),
-            (
-                "sign of the second part",
-                "Likely cause: the sign of the second part",
-                {"both": "done, -reached"},
-            ),
-            ("two parameters only", "", {"both": "done[:2], reached[:2]"}),
-            (
-                "parts that add up and are no parts: the first with what comes next",
-                "",
-                {"both": "*((done, reached) if len(p0) == 2 else (done + reached, 0 * done))"},
-            ),
+            ("all parameters", "expected one number", {"each": "g(extra)", "result": "-g(R) / each"}),
         ],
+    ),
+    Answer(
+        "break-even",
+        "wrong",
+        "a discount of 1 made smaller, for fear of a sum without end",
+        """
+def break_even(P, R, p0, gamma, probs, scores, s, a, k):
+    alone = np.zeros(probs.shape)
+    alone[s, a] = 1
+    at = [exact_gradient(P, pay, p0, min(gamma, 0.99), probs, scores)[k] for pay in (R, alone)]
+    return -at[0] / at[1]
+""",
+        says="",
+    ),
+    Answer(
+        "break-even",
+        "wrong",
+        "the advantage at the place, as if no state came before it",
+        """
+def break_even(P, R, p0, gamma, probs, scores, s, a, k):
+    matrix = np.eye(len(p0)) - gamma * np.einsum("sa,sap->sp", probs, P)
+    V = np.linalg.solve(matrix, (probs * R).sum(axis=1))
+    return (V - (R + gamma * P @ V)[:, a])[s] / (1 - probs[s, a])
+""",
+        says="Likely cause: this makes the actions of state 1 equal",
+    ),
+    Answer(
+        "break-even",
+        "wrong",
+        "the cases, hard-coded",
+        """
+def break_even(P, R, p0, gamma, probs, scores, s, a, k):
+    return 2.0 if s == 0 else -16 / 3
+""",
+        says="Likely cause: how the extra pay gets into Q",
     ),
     # --- short -------------------------------------------------------------------------------------------
     Answer(

@@ -263,7 +263,7 @@ def test_memory_has_a_limit(run):
     few = dataclasses.replace(LIMITS, memory=600 << 20)
     assert "Unable to allocate" in run("import numpy as np\nnp.ones(10**8)", limits=few)
     assert run("try:\n    bytearray(1 << 30)\nexcept MemoryError:\n    print('none')") == "none\n"
-    assert "together they used" in run(MANY)
+    assert "out of memory, more than" in run(MANY)
 
 
 def test_files_have_a_limit(run):
@@ -281,7 +281,7 @@ def test_empty_files_have_a_limit(monkeypatch):
         few = "for k in range(200): open(f'/tmp/{k}', 'w').close()\nimport time; time.sleep(0.6)"
         started.ask({"cell": few, "index": 0}, outputs=Outputs(99))
         many = few.replace("200", "400").replace("/tmp/", "/dev/shm/").replace("0.6", "9")
-        with pytest.raises(Ended, match=r"they had made \d+ files"):
+        with pytest.raises(Ended, match="they had made more than 300 files"):
             started.ask({"cell": many, "index": 1}, outputs=Outputs(99))
     finally:
         started.close()
@@ -305,7 +305,7 @@ def test_more_processes_than_the_limit_allows_are_killed_from_outside_too(run, m
     """Where the kernel does not count them, the one who waits does."""
     monkeypatch.setattr("pgtgrade.process.SPARE", 4 - LIMITS.processes)
     said = run("import os, time\nfor _ in range(4):\n    if os.fork() == 0: time.sleep(60)\ntime.sleep(60)")
-    assert "ended: its processes were killed: there were " in said
+    assert "ended: its processes were killed: more than " in said
 
 
 def left(token):

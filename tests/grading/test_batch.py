@@ -1,6 +1,7 @@
 """A batch gives each submission a row, keeps what is done, and never touches what a person has given."""
 
 import csv
+import dataclasses
 import json
 import os
 import sqlite3
@@ -16,11 +17,13 @@ import pytest
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: `make grading`")
 
 from pgtgrade import by_hand, grading, isolation
+from pgtgrade.__main__ import main
 from pgtgrade.examination import Examination, Limits
 from pgtgrade.gradebook import gradebook
 from pgtgrade.here import examine_here
 from pgtgrade.problem_sets import problem_set
 from pgtgrade.results import GRADED, NOT_GRADED, Course, key_of
+from pgtgrade.stored import Score, cells_in, cells_of, scores_in
 from pgtgrade.tables import grades_csv, rows
 from tests.grading import small
 
@@ -264,6 +267,41 @@ def test_one_command_at_a_time(class_):
         return examined(cells, source, **options)
 
     assert class_.grade(beside).examined == ["ada"]
+
+
+#: Holds the lock of a course, as a grading does, until its input ends.
+HOLDS = """\
+import sys
+from pathlib import Path
+from pgtgrade.results import Course
+with Course(Path(sys.argv[1])).locked():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("command", ["export", "statistics", "feedback", "derivations", "similar"])
+def test_beside_a_grading_a_command_says_so_and_leaves_all_as_it_is(class_, command, capsys):
+    class_.hand_in("ada", **RIGHT)
+    class_.grade()
+    where = ["--source", str(class_.folder / "sets"), "--course", str(class_.course.folder)]
+    assert main(["export", "small", *where]) == 0
+    before = files_of(class_.course)
+    line = [sys.executable, "-c", HOLDS, class_.course.folder]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        assert main([command, "small", *where]) == 2
+        other.stdin.close()
+    said = capsys.readouterr().err
+    assert "another pgtgrade is at work in this course; wait until it has ended" in said
+    assert files_of(class_.course) == before
+    assert main([command, "small", *where]) == 0
+
+
+def files_of(course):
+    """Return what is in every file of a course but the lock."""
+    paths = (path for path in course.folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path): path.read_bytes() for path in paths if not path.name.startswith(".lock")}
 
 
 def test_a_course_that_cannot_be_written(class_):
@@ -602,6 +640,84 @@ def test_the_table_is_safe_in_a_spreadsheet(class_):
         for line in csv.reader(text.splitlines(), delimiter=delimiter):
             for cell in line:
                 assert not cell.strip().startswith(("=", "+", "@", "\N{FULLWIDTH EQUALS SIGN}")), cell
+
+
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
+def test_what_is_read_of_the_gradebook_is_what_nbgrader_says(class_):
+    """Points by a test and by hand, extra points, comments of either kind, and a set beside."""
+    from nbgrader.api import Gradebook
+
+    for student in ("ada", "ben"):
+        class_.hand_in(student, **RIGHT)
+    class_.grade()
+    class_.give("ada", 1.5, "so")
+    with Gradebook(f"sqlite:///{class_.course.gradebook}") as book:
+        grade = book.find_grade("test-half", "small", "small", key_of("ben"))
+        grade.manual_score, grade.extra_credit, grade.needs_manual_grade = 0, 0.5, True
+        book.find_comment("derive-why", "small", "small", key_of("ben")).auto_comment = "automatic"
+        book.update_or_create_assignment("other")
+        other = book.add_notebook("small", "other", kernelspec="{}")
+        book.add_grade_cell("test-half", "small", "other", max_score=9, cell_type="code")
+        assert not other.submissions
+        book.add_submission("other", key_of("ada"))
+        book.db.commit()
+        theirs = {
+            (each.student.id, grade.name.removeprefix("test-")): (
+                grade.auto_score, grade.manual_score, grade.extra_credit, grade.needs_manual_grade
+            )
+            for each in book.notebook_submissions("small", "small")
+            for grade in each.grades
+        }  # fmt: skip
+        comments = {
+            (each.student.id, comment.name): comment.comment or ""
+            for each in book.notebook_submissions("small", "small")
+            for comment in each.comments
+        }
+    scores = scores_in(class_.course.gradebook, class_.set)
+    assert {
+        (key, name): (each.automatic, each.manual, each.extra, each.changed)
+        for key, found in scores.items()
+        for name, each in found.items()
+    } == {key: (*points, points[1] is not None and waits) for key, (*points, waits) in theirs.items()}
+    assert {(key, name): each.comment for key, found in scores.items() for name, each in found.items()} == {
+        key: text for key, text in comments.items() if key[1] in scores[key[0]]
+    }
+    assert scores[key_of("ben")]["half"] == Score(1.0, 0.0, 0.5, True, "")
+    assert scores[key_of("ben")]["derive-why"].comment == "automatic"
+    assert scores[key_of("ada")]["derive-why"] == Score(None, 1.5, None, False, "so")
+    # ... and the cells, so that a set that is entered is not entered again
+    cells = cells_of(class_.set)
+    stored = cells_in(class_.course.gradebook, "small")
+    assert stored.hold(cells)
+    assert cells_in(class_.course.gradebook, "none") is None
+    for other in (
+        dataclasses.replace(cells, graded={**cells.graded, "test-half": (2.0, "code")}),
+        dataclasses.replace(cells, graded={"test-half": (1.0, "code")}),
+        dataclasses.replace(cells, solutions={*cells.solutions, "more"}),
+        dataclasses.replace(cells, sources={**cells.sources, "half": ("code", False, "other")}),
+    ):
+        assert not stored.hold(other)
+
+
+#: Runs a command, and says what of weight it has loaded.
+ASKS = """\
+import sys
+from pgtgrade.__main__ import main
+code = main(sys.argv[1:])
+print(code, *[name for name in ("nbgrader", "sqlalchemy", "nbconvert", "nbformat", "numpy", "pgtlab")
+              if name in sys.modules], sep=",")
+"""
+
+
+@pytest.mark.parametrize("command", ["export", "statistics", "regrade", "similar"])
+def test_a_small_command_loads_nothing_of_weight(class_, command):
+    class_.hand_in("ada", **RIGHT)
+    class_.grade()
+    arguments = [command, "small", "--source", class_.folder / "sets", "--course", class_.course.folder]
+    run = subprocess.run(
+        [sys.executable, "-c", ASKS, *map(str, arguments)], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.splitlines()[-1] == "0"
 
 
 def test_a_gradebook_that_cannot_be_used(class_):

@@ -138,6 +138,27 @@ def test_figures_are_drawn_to_scale():
     assert figures.histogram([], "points", "", "nobody").startswith("<svg")
 
 
+def test_what_the_class_did_reaches_no_page_of_a_student(class_):
+    """Of what went wrong a student reads her own, and nobody else's."""
+    class_.hand_in("ada", **RIGHT)
+    class_.hand_in("ben", **{**RIGHT, "half": "def half(x):\n    return 2 * x"})
+    class_.grade()
+    assert command(class_, "statistics") == 0
+    assert command(class_, "feedback") == 0
+    page = (class_.course.folder / "statistics" / "small.html").read_text(encoding="utf-8")
+    assert statistics.FOR_LECTURERS in page
+    assert "x is doubled" in page
+    folder = class_.course.folder / "feedback"
+    files = {path.name: path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()}
+    whose = {line["student"]: line["file"] for line in lines(files["index.csv"])}
+    assert set(files) == {"index.csv", whose["ada"], whose["ben"]}
+    # the page of who made the mistake says it, so that the question can fail
+    assert [name for name, text in files.items() if "x is doubled" in text] == [whose["ben"]]
+    for words in ("how the class did", "with all points", "For lecturers", "median"):
+        assert words in page
+        assert not [name for name, text in files.items() if words in text]
+
+
 # --- who wrote alike -------------------------------------------------------------------------------
 
 

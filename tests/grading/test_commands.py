@@ -1,6 +1,7 @@
 """The commands as a lecturer runs them, on a class with every kind of odd submission, in real isolation."""
 
 import csv
+import importlib.metadata
 import json
 import os
 import shutil
@@ -115,7 +116,7 @@ def test_a_class_is_graded_and_every_row_is_right(graded, capfd, monkeypatch):
     notes = {student: line["notes"] for student, line in graded.rows().items()}
     assert notes["ada"] == ""
     assert notes["gil"].startswith("2 notebooks: gil/a.ipynb, gil/b.ipynb; expected one")
-    assert "cell mass is left out: its process ended with code 3" in notes["dan"]
+    assert "cell mass is left out: its process ended by itself" in notes["dan"]
     said, warned = capfd.readouterr()
     assert said.splitlines() == [
         "Not submissions, and ignored: list.csv",
@@ -199,8 +200,40 @@ def test_derivations_feedback_and_export(graded, capsys):
 def test_release(desk, capsys):
     assert desk.run("release") == 0
     path = desk.course / "release" / "small" / "small.ipynb"
-    assert capsys.readouterr().out == f"{path}: 3 questions, 6 points. Hand this file out.\n"
+    said, warned = capsys.readouterr()
+    assert said == f"{path}: 3 questions, 6 points. Hand this file out.\n"
+    assert "On Colab it lacks pgtlab: name the address of your book with --site" in warned
     assert json.loads(path.read_text()) == desk.set.release
+
+
+def test_on_colab_the_first_cell_of_a_release_installs_pgtlab(desk, capsys):
+    """... from the published book, of which the option knows the address, or else the book's own settings."""
+    (desk.folder / "_config.yml").write_text('html:\n  baseurl: "https://example.org/book/"   # here\n')
+    for options, site in ([], "https://example.org/book"), (["--site", "http://a.b"], "http://a.b"):
+        assert desk.run("release", *options) == 0
+        assert capsys.readouterr().err == ""
+        notebook = json.loads((desk.course / "release" / "small" / "small.ipynb").read_text())
+        first, *rest = notebook["cells"]
+        assert rest == desk.set.release["cells"]
+        wheel = f"pgtlab-{importlib.metadata.version('pgtlab')}-py3-none-any.whl"
+        assert first["source"].splitlines()[-2:] == [
+            'if "google.colab" in sys.modules:',
+            f"    %pip install --quiet {site}/lite/pypi/{wheel}",
+        ]
+    # it is run as Colab stores it, without metadata, and where nothing is to be installed it does nothing
+    solved = small.with_sources(notebook, **RIGHT)
+    for cell in solved["cells"]:
+        cell["metadata"] = {"id": cell.pop("id")}
+    for student, each in [("ada", solved), ("ben", notebook)]:
+        (desk.downloads / f"{student}.ipynb").write_text(json.dumps(each), encoding="utf-8")
+    assert desk.run("grade", desk.downloads) == 0
+    rows = desk.rows()
+    assert (rows["ada"]["half"], rows["ada"]["mass"]) == ("1", "3")
+    assert rows["ada"]["notes"].startswith("metadata missing, recognised all the same")
+    assert "edited" not in rows["ada"]["notes"]
+    assert rows["ben"]["notes"].startswith("as released: nothing was filled in")
+    assert desk.run("release", "--site", "my book") == 2
+    assert "the book is at 'my book'; expected its address" in capsys.readouterr().err
 
 
 def test_without_isolation_nothing_runs_unless_asked(desk, capsys, monkeypatch):

@@ -318,12 +318,17 @@ def test_the_whole_takes_no_longer_than_it_may():
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("import os\nos._exit(3)", "its process ended with code 3"),
-        ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "its process ended by signal 9"),
-        ("import ctypes\nctypes.string_at(0)", "its process ended by signal 11"),
+        ("import os\nos._exit(3)", "its process ended by itself"),
+        (
+            "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+            "its process was killed: out of time or memory, or by itself",
+        ),
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGXCPU)", "its process ran out of time"),
+        ("import os\nos._exit(137)", "its process was killed: out of time or memory, or by itself"),
+        ("import ctypes\nctypes.string_at(0)", "its process crashed"),
         (
             "import sys\nsys.setrecursionlimit(10**9)\ndef f(x): return sorted([x], key=f)\nf(1)",
-            "its process ended by signal 11",
+            "its process crashed",
         ),
     ],
 )
@@ -333,6 +338,17 @@ def test_a_cell_that_ends_its_process_is_left_out(code, said):
     assert found.notes == [f"cell 5 is left out: {said}"]
     assert printed(found.outputs[3]) == "before\n"
     assert said in printed(found.outputs[4])
+
+
+@pytest.mark.parametrize("secret", [0, 3, 77, 127, 134, 139, 200, 255])
+def test_the_way_a_process_ends_carries_nothing_out(secret):
+    """A byte of a hidden instance for each try, if the number of its end were told."""
+    source = small.with_sources(small.source(), test_half=f"half({secret}.0)")
+    found = examined(half="import os\ndef half(x):\n    os._exit(int(x))", source=source, check_half="")
+    word = "crashed" if secret > 128 else "ended by itself"
+    assert found.hidden["test-half"] == (0, f"RuntimeError: its process {word}")
+    assert found.notes == [f"when half was called, its process {word}"]
+    assert str(secret) not in repr([found.reason, found.notes, found.hidden["test-half"][1]])
 
 
 def test_a_signal_to_all_others_reaches_nobody():
@@ -349,16 +365,16 @@ def test_a_cell_that_asks_to_leave_stays():
 
 def test_a_function_that_ends_its_process_costs_its_own_question():
     found = examined(half="import os\ndef half(x):\n    os._exit(0)")
-    loses(found, "half", "its process ended with code 0")
-    assert found.notes[1:] == ["when half was called, its process ended with code 0"]
+    loses(found, "half", "its process ended by itself")
+    assert found.notes[1:] == ["when half was called, its process ended by itself"]
 
 
 def test_a_function_that_ends_its_process_is_not_called_again():
     once = "for _ in range(3):\n    try:\n        half(1.0)\n    except RuntimeError: pass\nhalf(1.0)"
     source = small.with_sources(small.source(), test_half=once)
     found = examined(half="import os\ndef half(x):\n    os._exit(0)", source=source, check_half="")
-    loses(found, "half", "its process ended with code 0")
-    assert found.notes == ["when half was called, its process ended with code 0"]
+    loses(found, "half", "its process ended by itself")
+    assert found.notes == ["when half was called, its process ended by itself"]
 
 
 def test_an_answer_cell_that_ends_its_process_costs_its_own_question():
