@@ -124,7 +124,8 @@ def test_the_predictions_of_a_page_cover_checks_outputs_and_figures(book, visit)
 
 def test_a_cell_that_the_reader_runs_is_covered_no_more(book, visit):
     page = visit(book, "book/climbing.html").page
-    cell = page.locator("article div.cell").filter(has=page.locator(".pgt-covered")).first
+    first = page.locator("article div.cell").filter(has=page.locator(".pgt-covered")).first
+    cell = page.locator(f"#{first.get_attribute('id')}")
     others = page.locator(".pgt-covered").count() - cell.locator(".pgt-covered").count()
     state = """(element, state) => element.dispatchEvent(
       new CustomEvent("pgt-live:state", { bubbles: true, detail: { cell: { element, state } } }))"""
