@@ -155,6 +155,13 @@ def test_a_proof_can_be_shown_without_what_its_lines_fold_out():
     assert "<details" not in brief
 
 
+def test_a_definition_is_checked_and_a_claim_is_proved():
+    titles = {id: re.search(r'"pgt-proof-title">(.+?)</p>', shown(id)["text/html"])[1] for id in SHOWN}
+    defined = {id for id in SHOWN if titles[id] == f"Check of definition ({id})"}
+    assert defined == {"7.2", "7.4", "8.5"}
+    assert all(titles[id].startswith("Proof of ") for id in set(SHOWN) - defined)
+
+
 def test_a_proof_is_shown_alike_by_another_process():
     code = "from pgtlab.letters import PROOFS; print(PROOFS['22.3']._repr_mimebundle_()['text/html'])"
     environment = os.environ | {"PYTHONHASHSEED": "7"}

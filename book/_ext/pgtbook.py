@@ -196,6 +196,7 @@ MENDED = {
     r'role="doc-biblioentry"': 'role="listitem"',  # withdrawn from ARIA, and no child of role="list"
     r'<summary aria-label="Toggle hidden content">': "<summary>",  # its visible words are the better name
     r' id="(proof|(proof|exercise|solution)-content)"': "",  # the same on every theorem and exercise
+    r'Solution to(<a class="reference internal" href="[^"]+">) ': r"Solution to \1",  # no underlined space
     # Chromium would begin a line with the full stop behind a formula.
     r'(<span class="math [\w ]+">[^<]*</span>)([.,;:!?)]+)': r'<span class="unbroken">\1\2</span>',
 }

@@ -7,6 +7,14 @@
   };
   const behind = (a, b) => a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING;
 
+  // What would tell: all that a cell prints or draws, and a cell that only checks, with its lines and its code. A figure
+  // to play with shows its start, which tells nothing; what else its cell prints may.
+  const results = () => [...document.querySelectorAll("article details.pgt-check-cell, article div.cell_output")]
+    .filter(result => !result.parentElement.closest(".pgt-check-cell"))
+    .flatMap(result => result.querySelector(".pgt-explore")
+      ? [...result.querySelectorAll(".output")].filter(output => !output.querySelector(".pgt-explore") && !output.closest(".pgt-explore"))
+      : [result]);
+
   for (const question of document.querySelectorAll(".pgt-predict")) {
     const n = question.id.split("-").pop();
     const where = question.querySelector(".pgt-predict-where");
@@ -15,9 +23,7 @@
     const place = document.querySelector(`.pgt-reason-place[data-of="${n}"]`);
     const list = question.querySelector(".pgt-predict-choices");
 
-    // What the cells between question and reason print is covered. A figure to play with shows its start, which tells nothing.
-    const covered = [...document.querySelectorAll("article div.cell_output")].filter(
-      output => behind(question, output) && behind(output, place) && !output.querySelector(".pgt-explore"));
+    const covered = results().filter(result => behind(question, result) && behind(result, place));
 
     const fields = element("fieldset", {}, element("legend", { textContent: "Your prediction" }));
     const labels = [];
@@ -38,20 +44,27 @@
     where.before(form);
     question.classList.add("pgt-played");
 
-    const notes = covered.map(output => element("p", { className: "pgt-covered-note", textContent: `Covered until you have answered prediction ${n}.` }));
-    covered.forEach((output, i) => {
-      output.classList.add("pgt-covered");
-      output.hidden = true;
-      output.after(notes[i]);
+    // The style sheet hides what is covered, on screens alone: `hidden` belongs to the part of the page that runs cells.
+    const notes = covered.map(() => element("p", { className: "pgt-covered-note", textContent: `Covered until you have answered prediction ${n}.` }));
+    covered.forEach((result, i) => {
+      result.classList.add("pgt-covered");
+      result.after(notes[i]);
     });
+    const uncover = i => {
+      covered[i].classList.remove("pgt-covered");
+      notes[i].remove();
+    };
     reason.setAttribute("hidden", "until-found");
+    // A cell that the reader has run is covered no more.
+    document.addEventListener("pgt-live:state", ({ target, detail }) => {
+      if (detail.cell.state === "done") covered.forEach((result, i) => target.contains(result) && uncover(i));
+    });
 
     const reveal = () => {
       if (!reason.hasAttribute("hidden")) return;
       place.append(reason);
       reason.removeAttribute("hidden");
-      covered.forEach(output => { output.hidden = false; output.classList.remove("pgt-covered"); });
-      notes.forEach(note => note.remove());
+      covered.forEach((_, i) => uncover(i));
       button.remove();
       if (list) {
         labels[right - 1].classList.add("pgt-right");

@@ -19,6 +19,9 @@ _LONG, _NAMES = 5, 3
 
 _DOTS = r"\cdots"
 
+#: Formulas that only give a name: of these there is nothing to prove, but that the name means what is used.
+_DEFINITIONS = ("7.1", "7.2", "7.3", "7.4", "7.5", "8.5")
+
 #: One argument in braces, which may hold braces, and these braces again.
 _ARGUMENT = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
 
@@ -193,10 +196,11 @@ def page(id, lines, folds=True):
     """
     steps = "\n".join(f"<li>{_step(each)}{_fold(each) if folds else ''}</li>" for each in lines)
     name = f"({id})" if "." in id else id
+    title = f"Check of definition {name}" if id in _DEFINITIONS else f"Proof of {name}"
     # The page's own text is not searched for formulas; what has these classes is.
     return (
         '<div class="pgt-proof tex2jax_process mathjax_process">\n'
-        f'<p class="pgt-proof-title">Proof of {html.escape(name)}</p>\n<ol>\n{steps}\n</ol>\n</div>'
+        f'<p class="pgt-proof-title">{html.escape(title)}</p>\n<ol>\n{steps}\n</ol>\n</div>'
     )
 
 

@@ -106,6 +106,7 @@ PAGES = {
     "text_page": lambda: [page for page in reader_pages() if page.startswith("book/")],
     "explore_page": lambda: pages_with('class="pgt-explore"'),
     "proof_page": lambda: pages_with('class="pgt-proof '),
+    "prediction_page": lambda: pages_with('class="pgt-predict '),
 }
 
 

@@ -30,6 +30,12 @@ def test_a_page_is_quiet_and_asks_for_nothing_outside(seen):
     assert [url for url in urls if not url.startswith((seen.origin, "data:"))] == []
 
 
+@pytest.mark.on("desktop")
+def test_no_line_below_a_link_begins_or_ends_with_a_space(seen):
+    words = "links => links.map(link => link.textContent).filter(text => text.trim() && text !== text.trim())"
+    assert seen.page.eval_on_selector_all(".bd-article a.reference", words) == []
+
+
 MATHEMATICS = r"""() => {
   const math = [...document.querySelectorAll(".math")];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT, {

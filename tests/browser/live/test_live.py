@@ -112,6 +112,21 @@ def test_the_result_takes_the_place_of_the_books_and_gives_it_back(live):
     assert cell.locator("> .cell_output").inner_text() == book
 
 
+def test_a_covered_cell_that_runs_shows_its_result_and_the_books(live):
+    page = live("climbing")
+    covered = "cell => cell.element.querySelector(':scope > .pgt-covered')"
+    number, id = page.evaluate(f"[pgtLive.cells.findIndex({covered}), pgtLive.cells.find({covered}).id]")
+    cell = page.locator(f"#cell-{id}")
+    assert cell.locator("> .cell_output:visible").count() == 0
+    answer = run(page, number)
+    assert answer["state"] == "done"
+    assert cell.locator("> .cell_output:visible").all_inner_texts() == [answer["shown"]]
+    cell.get_by_role("button", name="Show the book’s output").click()
+    assert cell.locator("> .cell_output:visible").inner_text().strip() == answer["shown"].strip()
+    assert page.locator(".pgt-covered").count() > 0  # the others still are
+    assert not page.locator("#reason-1").is_visible()
+
+
 def test_a_cell_is_run_by_the_keyboard(live):
     page = live(SMALL)
     button = page.get_by_role("button", name="Run cell 2 of")
