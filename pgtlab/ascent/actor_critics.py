@@ -47,9 +47,9 @@ class QActorCritic(_ActorCritic):
 
     .. math::
 
-        d = \frac1N \sum_n \sum_t \gamma^t \, \mathrm{SC}_t \, Q(s_t, a_t; w), \qquad
-        w \leftarrow w + \frac{\beta}{N} \sum_n \sum_t \gamma^t
-        \big( r_t + \gamma \sum_a \pi(s_{t+1}, a) \, Q(s_{t+1}, a; w) - Q(s_t, a_t; w) \big) \phi(s_t, a_t)
+        d &= \frac1N \sum_n \sum_t \gamma^t \, \mathrm{SC}_t \, Q(s_t, a_t; w), \\
+        w &\leftarrow w + \frac{\beta}{N} \sum_n \sum_t \gamma^t \, \delta_t \, \phi(s_t, a_t), \\
+        \delta_t &= r_t + \gamma \sum_a \pi(s_{t+1}, a) \, Q(s_{t+1}, a; w) - Q(s_t, a_t; w)
 
     with :math:`Q(s, a; w) = \phi(s, a) \cdot w`; w starts at 0 and is kept from step to step.
 

@@ -96,9 +96,9 @@ class ValueAndScore(WithStateValues, Learner):
 
     .. math::
 
-        \delta_t = r_t + \gamma \big( \phi_{t+1} \cdot v + \mathrm{SC}_{t+1} \cdot w \big)
-        - \phi_t \cdot v - \mathrm{SC}_t \cdot w, \qquad
-        v \mathrel{+}= \alpha \gamma^t \delta_t \phi_t, \quad
+        \delta_t &= r_t + \gamma \big( \phi_{t+1} \cdot v + \mathrm{SC}_{t+1} \cdot w \big)
+        - \phi_t \cdot v - \mathrm{SC}_t \cdot w, \\
+        v &\mathrel{+}= \alpha \gamma^t \delta_t \phi_t, \qquad
         w \mathrel{+}= \alpha \gamma^t \delta_t \mathrm{SC}_t
 
     with :math:`\phi_t = \phi(s_t)`, and features and scores of 0 after the end. It is still compatible:

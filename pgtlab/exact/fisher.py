@@ -118,8 +118,8 @@ def kl_divergence(mdp, policy, other):
 
     .. math::
 
-        \mathrm{KL}(\pi, \pi') = \sum_s \rho^\pi(s) \sum_a \pi(s, a) \log \frac{\pi(s, a)}{\pi'(s, a)}
-        = \tfrac12 \, d^\top \mathrm{FIM}(\theta) \, d + O(|d|^3), \qquad d = \theta' - \theta
+        \mathrm{KL}(\pi, \pi') &= \sum_s \rho^\pi(s) \sum_a \pi(s, a) \log \frac{\pi(s, a)}{\pi'(s, a)} \\
+        &= \tfrac12 \, d^\top \mathrm{FIM}(\theta) \, d + O(|d|^3), \qquad d = \theta' - \theta
 
     Parameters
     ----------

@@ -195,7 +195,7 @@ def page(id, lines, folds=True):
     str
     """
     steps = "\n".join(f"<li>{_step(each)}{_fold(each) if folds else ''}</li>" for each in lines)
-    name = f"({id})" if "." in id else id
+    name = f"({id})" if "." in id else f"{id} of the errata"
     title = f"Check of definition {name}" if id in _DEFINITIONS else f"Proof of {name}"
     # The page's own text is not searched for formulas; what has these classes is.
     return (

@@ -20,8 +20,8 @@ class LinearQuadraticMDP(Problem):
 
     .. math::
 
-        x' = a x + b u + e, \quad e \sim N(0, \sigma_e^2), \qquad
-        R^u_x = -(q x^2 + r u^2), \qquad x_0 \sim N(\mu_0, \sigma_0^2).
+        x' = a x + b u + e, \quad e \sim N(0, \sigma_e^2), \quad
+        R^u_x = -(q x^2 + r u^2), \quad x_0 \sim N(\mu_0, \sigma_0^2).
 
     Here the sums of the finite case are integrals, and every one of them has a closed form.
 

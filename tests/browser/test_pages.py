@@ -219,6 +219,23 @@ def test_formulas_in_sentences_can_be_read_on_a_phone(seen):
     assert seen.page.evaluate(HARD_TO_READ) == []
 
 
+# Displayed formulas that are wider than the column and end behind its edge. On a phone they scroll.
+CUT_OFF = """() => [...document.querySelectorAll("article div.math")].filter(box => box.checkVisibility())
+  .filter(box => [box, ...box.querySelectorAll("mjx-container")].some(each => each.scrollWidth > each.clientWidth + 1))
+  .map(box => box.textContent.trim().slice(0, 100))"""
+
+
+@pytest.mark.on("desktop")
+def test_no_displayed_formula_is_cut_off_at_a_desk(seen):
+    assert seen.page.evaluate(CUT_OFF) == []
+
+
+def test_a_formula_that_is_cut_off_would_be_seen(book, visit):
+    page = visit(book, "book/natural.html").page
+    page.add_style_tag(content="article div.math mjx-container { font-size: 150% !important }")
+    assert page.evaluate(CUT_OFF)
+
+
 @pytest.mark.parametrize(
     ("css", "word"), [("max-width: none !important", "cut"), ("max-width: 3em", "shrunk")]
 )
