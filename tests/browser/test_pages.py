@@ -220,9 +220,12 @@ def test_formulas_in_sentences_can_be_read_on_a_phone(seen):
 
 
 # Displayed formulas that are wider than the column and end behind its edge. On a phone they scroll.
-CUT_OFF = """() => [...document.querySelectorAll("article div.math")].filter(box => box.checkVisibility())
-  .filter(box => [box, ...box.querySelectorAll("mjx-container")].some(each => each.scrollWidth > each.clientWidth + 1))
-  .map(box => box.textContent.trim().slice(0, 100))"""
+CUT_OFF = """() => {
+  const wide = node => node.scrollWidth > node.clientWidth + 1;
+  return [...document.querySelectorAll("article div.math")]
+    .filter(box => box.checkVisibility() && [box, ...box.querySelectorAll("mjx-container")].some(wide))
+    .map(box => box.textContent.trim().slice(0, 100));
+}"""
 
 
 @pytest.mark.on("desktop")
