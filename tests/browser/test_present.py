@@ -60,7 +60,7 @@ def test_a_figure_plays_on_its_slide_and_its_slider_keeps_the_arrow_keys(present
     at = number(page)
     before = page.locator(".pgt-explore:visible .pgt-explore-figure").inner_html()
     slider.focus()
-    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
     assert number(page) == at
     assert page.locator(".pgt-explore:visible .pgt-explore-figure").inner_html() != before
     page.keyboard.press("PageDown")
