@@ -204,7 +204,7 @@ def feedback(options):
     from pgtgrade.tables import csv_text
 
     chosen, course = desk.opened(options)
-    desk.results(chosen, course)
+    desk.results(chosen, course)  # refused before the lock makes a folder of a mistyped name
     folder, open_ = course.folder / "feedback" / chosen.name, 0
     with gradebook(course, chosen) as book:
         results = desk.results(chosen, course)

@@ -30,7 +30,7 @@ def similar(options):
     from pgtgrade import pairs as rooms
 
     chosen, course = desk.opened(options)
-    desk.results(chosen, course)
+    desk.results(chosen, course)  # refused before the lock makes a folder of a mistyped name
     with course.locked():  # while a class is graded, its results and notebooks are of two gradings
         results = desk.results(chosen, course)
         theirs, known, pairs = rooms.pairs_of(chosen, results, course)

@@ -110,8 +110,7 @@ def reduce(needs=CHECKS):
 
 def _present():
     """Return the names under which this process has pgtlab and its rooms."""
-    # Of a thousand modules and more, twice for every call of an answer: most fall at the first comparison.
-    return [name for name in sys.modules if name.startswith("pgtlab") and f"{name}.".startswith("pgtlab.")]
+    return [name for name in sys.modules if name == "pgtlab" or name.startswith("pgtlab.")]
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@
 
   // What would tell: all that a cell prints or draws, and a cell that only checks, with its lines and its code. A figure
   // to play with shows its start, which tells nothing; what else its cell prints may.
-  const results = () => [...document.querySelectorAll("article details.pgt-check-cell, article div.cell_output")]
+  const results = [...document.querySelectorAll("article details.pgt-check-cell, article div.cell_output")]
     .filter(result => !result.parentElement.closest(".pgt-check-cell"))
     .flatMap(result => result.querySelector(".pgt-explore")
       ? [...result.querySelectorAll(".output")].filter(output => !output.querySelector(".pgt-explore") && !output.closest(".pgt-explore"))
@@ -23,7 +23,7 @@
     const place = document.querySelector(`.pgt-reason-place[data-of="${n}"]`);
     const list = question.querySelector(".pgt-predict-choices");
 
-    const covered = results().filter(result => behind(question, result) && behind(result, place));
+    const covered = results.filter(result => behind(question, result) && behind(result, place));
 
     const fields = element("fieldset", {}, element("legend", { textContent: "Your prediction" }));
     const labels = [];
